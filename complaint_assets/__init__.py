@@ -1,0 +1,1 @@
+"""The code location: everything that knows Dagster, and the pure logic that does not."""

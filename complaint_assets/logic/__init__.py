@@ -1,0 +1,1 @@
+"""Pure functions over Arrow batches and plain values: no Dagster, no input or output."""

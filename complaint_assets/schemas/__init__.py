@@ -1,0 +1,1 @@
+"""Pandera models: the one definition of every table. One module per layer."""
