@@ -1,0 +1,122 @@
+"""Layer enriched: what each complaint is about, how bad it is, where, and what it repeats."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from complaint_assets.assets.common import (
+    ONE_RUN,
+    OWNER,
+    RETRIES,
+    STREAMING_FRESHNESS,
+    add_partition_metadata,
+    chunks,
+    run_dates,
+    table_metadata,
+)
+from complaint_assets.assets.complaints import COMPLAINTS, complaints
+from complaint_assets.ledger import Ledger
+from complaint_assets.logic.deduplicate import link_repeats
+from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.enrich import enrich
+from complaint_assets.logic.plan import enriched_inputs
+from complaint_assets.partitions import event_dates
+from complaint_assets.schemas.enriched import EnrichedComplaints
+from complaint_assets.schemas.types import arrow_schema
+from complaint_assets.taxonomy import Rules, load_rules
+from resources.settings import settings
+from resources.stores import Stores
+from resources.tables import Tables, in_values
+
+ENRICHED = arrow_schema(EnrichedComplaints)
+LINKED = ["complaint_id", "subject_id", "category", "occurred_at", "is_amplification"]
+
+
+def enrich_dates(tables: Tables, dates: list[date], rules: Rules) -> pa.Table:
+    """The enriched complaints of ``dates``, linked to what they repeat.
+
+    Repeats look back across midnight: of the day before, the complaints of the same subjects are enriched
+    too, so that the links do not depend on what has been built already.
+    """
+    of_dates = tables.scan(
+        "complaints", COMPLAINTS, where=[("event_date", ">=", dates[0]), ("event_date", "<=", dates[-1])]
+    )
+    enriched = enrich(of_dates, rules)
+    before = tables.scan("complaints", COMPLAINTS, where=[("event_date", "=", dates[0] - timedelta(days=1))])
+    subjects = pc.drop_null(pc.unique(of_dates["subject_id"]))
+    earlier = enrich(before.filter(pc.is_in(before["subject_id"], value_set=subjects)), rules)
+    connection = ibis.duckdb.connect()
+    connection.raw_sql("SET TimeZone = 'UTC'")
+    try:
+        contacts = pa.concat_tables([enriched.select(LINKED), earlier.select(LINKED)])
+        links = link_repeats(connection.create_table("contacts", contacts, temp=True)).to_pyarrow()
+    finally:
+        connection.disconnect()
+    position = pc.index_in(enriched["complaint_id"], value_set=links["complaint_id"])
+    repeat_of = pc.take(links["repeat_of"], position)
+    return enriched.set_column(ENRICHED.get_field_index("repeat_of"), ENRICHED.field("repeat_of"), repeat_of)
+
+
+@dg.asset(
+    deps=[
+        dg.AssetDep(
+            complaints,
+            # Repeats look back one day.
+            partition_mapping=dg.TimeWindowPartitionMapping(
+                start_offset=-1, allow_nonexistent_upstream_partitions=True
+            ),
+        )
+    ],
+    partitions_def=event_dates,
+    backfill_policy=ONE_RUN,
+    group_name="enriched",
+    owners=[OWNER],
+    kinds={"python", "deltalake"},
+    tags={"pii": "masked"},
+    code_version=load_rules(settings().country).version,
+    metadata=table_metadata(EnrichedComplaints),
+    retry_policy=RETRIES,
+    freshness_policy=STREAMING_FRESHNESS,
+    description=(
+        "Each complaint with class, category and evidence, sentiment, severity and its reasons, language, region "
+        "and the earlier complaint that it repeats. The code version is the version of the rules."
+    ),
+)
+def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult:
+    """Enrich the complaints of the run's event dates."""
+    ledger = Ledger(stores.tables)
+    built = ledger.builds().get("complaints", {})
+    rules = load_rules(settings().country)
+    figures: dict[str, dict[str, float]] = {}
+    total = 0
+    for dates in chunks(run_dates(context)):
+        rows = enrich_dates(stores.tables, dates, rules)
+        stores.tables.replace(
+            "enriched_complaints",
+            rows,
+            schema=ENRICHED,
+            partition_by=["event_date", "channel"],
+            where=in_values("event_date", dates),
+            sort_by=["occurred_at", "complaint_id"],
+            statistics=["event_date", "channel", "source"],
+        )
+        outputs = digests_by_date(rows)
+        ledger.record_builds(
+            "enriched_complaints", {d: enriched_inputs(built, d) for d in dates if d in built}, outputs
+        )
+        for day, (_, count) in outputs.items():
+            of_day = rows.filter(pc.equal(rows["event_date"], pa.scalar(day, pa.date32())))
+            figures[day.isoformat()] = {
+                "dagster/partition_row_count": count,
+                "unclassified_share": pc.mean(pc.equal(of_day["category"], "other")).as_py(),
+                "without_sentiment_share": pc.mean(pc.is_null(of_day["sentiment"])).as_py(),
+                "mean_severity": pc.mean(of_day["severity"]).as_py(),
+                "repeats": count - of_day["repeat_of"].null_count,
+            }
+        total += rows.num_rows
+        context.log.info(f"enriched up to {dates[-1]}: {total} rows")
+    add_partition_metadata(context, figures)
+    return dg.MaterializeResult(metadata={"rows_written": total})

@@ -1,0 +1,198 @@
+"""Layer standardised: each delivery in canonical columns; what cannot be read goes to the quarantine.
+
+One asset per channel. A slot is read from its manifest, parsed by contract, validated, and replaced as a
+whole in the tables ``standardised`` and ``quarantine``; the intake ledger row comes last.
+"""
+
+from collections import defaultdict
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from complaint_assets.assets.common import (
+    DAILY_FRESHNESS,
+    ONE_RUN,
+    OWNER,
+    RETRIES,
+    STREAMING_FRESHNESS,
+    add_partition_metadata,
+    table_metadata,
+)
+from complaint_assets.contracts import load_contracts
+from complaint_assets.ledger import Ledger
+from complaint_assets.logic.contract import Contract
+from complaint_assets.logic.digest import digest
+from complaint_assets.logic.identify import Keys
+from complaint_assets.logic.parse import parse
+from complaint_assets.logic.standardise import Origin, Standardising, standardise
+from complaint_assets.partitions import slots_of
+from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
+from complaint_assets.schemas.validate import set_aside_invalid
+from resources.lake import Lake, RawObject
+from resources.settings import settings
+from resources.stores import Stores
+from resources.tables import Tables, between, equals
+
+STANDARDISED = arrow_schema(Standardised)
+QUARANTINE = arrow_schema(Quarantine)
+
+
+def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> Standardising:
+    """Parse and standardise one raw object; rows that break the table's model join the quarantine."""
+    origin = Origin(
+        channel=item.channel,
+        source=item.source,
+        slot=item.slot,
+        object_sha256=item.sha256,
+        received_at=item.received_at,
+    )
+    with lake.open(item) as stream:
+        result = standardise(
+            parse(stream, contract),
+            contract,
+            origin,
+            keys,
+            country=settings().country,
+            first_event_date=settings().first_event_date,
+        )
+    return set_aside_invalid(result, contract)
+
+
+def touched_dates(tables: Tables, contract: Contract, deliveries: pa.Table) -> list[date]:
+    """Event dates whose complaints ``deliveries`` can change.
+
+    Where a source may move the time of a record (an edited review), that includes the dates on which the
+    same records stood before.
+    """
+    dates = set(pc.unique(deliveries["event_date"]).to_pylist())
+    if contract.event_time_moves and deliveries.num_rows:
+        known = tables.scan(
+            "standardised",
+            STANDARDISED,
+            columns=["complaint_id", "event_date"],
+            where=[("channel", "=", contract.channel), ("source", "=", contract.source)],
+        )
+        same = pc.is_in(known["complaint_id"], value_set=pc.unique(deliveries["complaint_id"]))
+        dates.update(pc.unique(known.filter(same)["event_date"]).to_pylist())
+    return sorted(dates)
+
+
+def build_standardised(channel: str) -> dg.AssetsDefinition:
+    """The standardised asset of ``channel``."""
+
+    @dg.asset(
+        key=["standardised", channel],
+        deps=[dg.AssetKey(["raw", channel])],
+        partitions_def=slots_of(channel),
+        backfill_policy=ONE_RUN,
+        group_name="standardised",
+        owners=[OWNER],
+        kinds={"python", "deltalake"},
+        tags={"channel": channel, "pii": "masked"},
+        code_version="1",
+        metadata=table_metadata(Standardised),
+        retry_policy=RETRIES,
+        freshness_policy=STREAMING_FRESHNESS if channel in STREAMING_CHANNELS else DAILY_FRESHNESS,
+        pool=f"standardised_{channel}",
+        description=(
+            f"Deliveries of the {channel} channel in canonical columns: identifiers exchanged for pseudonyms, "
+            "times in UTC, imperfections flagged. Records that cannot be read lie in the quarantine with "
+            "reason, object and offset."
+        ),
+    )
+    def standardised(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult:
+        contracts = load_contracts(settings().contract_folders())
+        keys = Keys(settings().master_key())
+        by_day: dict[str, list[str]] = defaultdict(list)
+        for slot in context.partition_keys:
+            by_day[slot[:10]].append(slot)
+        figures: dict[str, dict[str, float]] = {}
+        for done, (day, slots) in enumerate(sorted(by_day.items()), start=1):
+            figures |= standardise_slots(stores, channel, sorted(slots), contracts, keys)
+            if len(by_day) > 1:
+                context.log.info(f"{channel}: {day} standardised, {done} of {len(by_day)} days")
+        add_partition_metadata(context, figures)
+        totals = {
+            name: sum(int(of_slot[name]) for of_slot in figures.values())
+            for name in ("records_in", "quarantined", "bytes")
+        }
+        rows = sum(int(of_slot["dagster/partition_row_count"]) for of_slot in figures.values())
+        return dg.MaterializeResult(metadata={"rows_written": rows, **totals})
+
+    return standardised
+
+
+def standardise_slots(
+    stores: Stores,
+    channel: str,
+    slots: list[str],
+    contracts: dict[tuple[str, str], Contract],
+    keys: Keys,
+) -> dict[str, dict[str, float]]:
+    """Replace ``slots``, consecutive slots of one day, and return the figures of each."""
+    deliveries: list[pa.Table] = []
+    quarantine: list[pa.Table] = []
+    intake: list[dict[str, Any]] = []
+    figures: dict[str, dict[str, float]] = {}
+    for slot in slots:
+        manifest = stores.lake.manifest(channel, slot)
+        of_slot = {"dagster/partition_row_count": 0, "records_in": 0, "quarantined": 0, "bytes": 0, "late": 0}
+        for item in manifest.objects if manifest else ():
+            contract = contracts.get((channel, item.source))
+            if contract is None:
+                raise dg.Failure(
+                    f"{channel}/{item.source} has objects in slot {slot} but no contract. Add "
+                    f"{channel}/{item.source}.yaml to a folder named in COMPLAINTS_CONTRACTS, then run the slot again.",
+                    allow_retries=False,
+                )
+            result = read_object(stores.lake, item, contract, keys)
+            deliveries.append(result.deliveries)
+            quarantine.append(result.quarantine)
+            intake.append(
+                {
+                    "channel": channel,
+                    "source": item.source,
+                    "slot": slot,
+                    "object_sha256": item.sha256,
+                    "manifest_sha256": manifest.checksum,
+                    "bytes": item.size,
+                    "records_in": result.records_in,
+                    "standardised": result.deliveries.num_rows,
+                    "quarantined": result.quarantine.num_rows,
+                    "event_dates": touched_dates(stores.tables, contract, result.deliveries),
+                    "content_digest": digest(result.deliveries),
+                    "contract_version": contract.version,
+                }
+            )
+            of_slot["dagster/partition_row_count"] += result.deliveries.num_rows
+            of_slot["records_in"] += result.records_in
+            of_slot["quarantined"] += result.quarantine.num_rows
+            of_slot["bytes"] += item.size
+            of_slot["late"] += sum("late" in flags for flags in result.deliveries["quality_flags"].to_pylist())
+        figures[slot] = of_slot
+    where = (
+        f"{equals('channel', channel)} AND {equals('arrival_date', date.fromisoformat(slots[0][:10]))} "
+        f"AND {between('slot', slots[0], slots[-1])}"
+    )
+    for name, parts, schema, sort_by in (
+        ("standardised", deliveries, STANDARDISED, ["event_date", "slot", "object_sha256", "byte_offset"]),
+        ("quarantine", quarantine, QUARANTINE, ["slot", "object_sha256", "byte_offset"]),
+    ):
+        stores.tables.replace(
+            name,
+            pa.concat_tables(parts) if parts else schema.empty_table(),
+            schema=schema,
+            partition_by=["channel", "arrival_date"],
+            where=where,
+            sort_by=sort_by,
+            statistics=[c for c in ("channel", "source", "slot", "arrival_date", "event_date") if c in schema.names],
+        )
+    Ledger(stores.tables).record_intake(channel, slots, intake)
+    return figures
+
+
+standardised_assets = [build_standardised(channel) for channel in CHANNELS]

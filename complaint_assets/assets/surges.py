@@ -1,0 +1,156 @@
+"""Layer surges: counts against expectation, the incidents in them, and what the next day should bring."""
+
+from datetime import timedelta
+from functools import partial
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from complaint_assets.assets.common import (
+    ONE_RUN,
+    OWNER,
+    RETRIES,
+    STREAMING_FRESHNESS,
+    WAREHOUSE_POOL,
+    add_partition_metadata,
+    run_dates,
+    table_metadata,
+)
+from complaint_assets.assets.warehouse import FACTS, complaint_facts
+from complaint_assets.ledger import Ledger
+from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.forecast import forecast
+from complaint_assets.logic.identify import Keys
+from complaint_assets.logic.incidents import find_surges
+from complaint_assets.logic.plan import BASELINE_DAYS, metric_inputs
+from complaint_assets.logic.surge_metrics import hourly_counts
+from complaint_assets.logic.surge_metrics import surge_metrics as measure
+from complaint_assets.partitions import event_dates
+from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
+from complaint_assets.schemas.types import from_pandas, to_pandas
+from resources.settings import settings
+from resources.stores import Stores
+from resources.warehouse import ON_COMMIT, Warehouse
+
+
+def counts_between(warehouse: Warehouse, first: object, last: object) -> pa.Table:
+    """Hourly counts per channel, category and region, for event dates from ``first`` to ``last``."""
+    with warehouse.session() as connection:
+        facts = warehouse.ibis_table(connection, "complaint_facts", FACTS)
+        return hourly_counts(facts.filter(facts.event_date.between(first, last))).to_pyarrow()
+
+
+@dg.asset(
+    deps=[
+        dg.AssetDep(
+            complaint_facts,
+            # Eight weeks of history stand behind every expected count.
+            partition_mapping=dg.TimeWindowPartitionMapping(
+                start_offset=-BASELINE_DAYS, allow_nonexistent_upstream_partitions=True
+            ),
+        )
+    ],
+    partitions_def=event_dates,
+    backfill_policy=ONE_RUN,
+    group_name="surges",
+    owners=[OWNER],
+    kinds={"duckdb", "pandas"},
+    tags={"pii": "none"},
+    code_version="1",
+    metadata=table_metadata(SurgeMetrics, partition_expr="event_date"),
+    retry_policy=RETRIES,
+    freshness_policy=STREAMING_FRESHNESS,
+    pool=WAREHOUSE_POOL,
+    description=(
+        "Distinct complainants per hour, channel, category and region beside what the eight weeks before lead to "
+        "expect, with a band and a score. Zeros are explicit; bare reposts weigh nothing."
+    ),
+)
+def surge_metrics(
+    context: dg.AssetExecutionContext, stores: Stores, warehouse: Warehouse
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Measure the run's event dates."""
+    ledger = Ledger(stores.tables)
+    facts = ledger.builds().get("complaint_facts", {})
+    as_of = ledger.as_of()
+    dates = [day for day in run_dates(context) if day in facts]
+    if not dates or as_of is None:
+        frame = to_pandas(from_pandas(pd.DataFrame(columns=list(SurgeMetrics.to_schema().columns)), SurgeMetrics))
+        return dg.MaterializeResult(value=frame, metadata={"rows_written": 0})
+    inputs = {day: metric_inputs(facts, day, as_of) for day in dates}
+    counts = counts_between(warehouse, dates[0] - timedelta(days=BASELINE_DAYS), dates[-1])
+    rows = from_pandas(measure(counts, dates, as_of), SurgeMetrics)
+    outputs = digests_by_date(rows)
+    frame = to_pandas(rows)
+    frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "surge_metrics", inputs, outputs)
+    sums = frame.groupby(frame["event_date"].astype(str))[["subjects", "expected", "amplifications"]].sum()
+    worst = frame.groupby(frame["event_date"].astype(str))["score"].max().fillna(0)
+    add_partition_metadata(
+        context,
+        {
+            day.isoformat(): {
+                "dagster/partition_row_count": count,
+                "complainants": int(sums.at[day.isoformat(), "subjects"]),
+                "expected_complainants": float(sums.at[day.isoformat(), "expected"]),
+                "amplifications": int(sums.at[day.isoformat(), "amplifications"]),
+                "highest_score": float(worst[day.isoformat()]),
+            }
+            for day, (_, count) in outputs.items()
+        },
+    )
+    return dg.MaterializeResult(value=frame, metadata={"rows_written": len(frame)})
+
+
+@dg.asset(
+    group_name="surges",
+    owners=[OWNER],
+    kinds={"duckdb", "pandas"},
+    tags={"pii": "none"},
+    code_version="1",
+    metadata=table_metadata(Surges),
+    retry_policy=RETRIES,
+    freshness_policy=STREAMING_FRESHNESS,
+    pool=WAREHOUSE_POOL,
+    description=(
+        "Incidents: places and matters with more complainants than chance explains, one per outage, found by "
+        "replaying all hours in order. A rerun or a restatement keeps their ids."
+    ),
+)
+def surges(surge_metrics: pd.DataFrame) -> dg.MaterializeResult[pd.DataFrame]:
+    """Find the incidents."""
+    keys = Keys(settings().master_key())
+    found = find_surges(surge_metrics, partial(keys.pseudonym, "surge"))
+    frame = to_pandas(from_pandas(found, Surges))
+    return dg.MaterializeResult(
+        value=frame,
+        metadata={"dagster/row_count": len(frame), "open": int((frame["status"] == "open").sum())},
+    )
+
+
+@dg.asset(
+    deps=[complaint_facts],
+    group_name="surges",
+    owners=[OWNER],
+    kinds={"duckdb", "pandas"},
+    tags={"pii": "none"},
+    code_version="1",
+    metadata=table_metadata(SurgeForecast),
+    retry_policy=RETRIES,
+    freshness_policy=STREAMING_FRESHNESS,
+    pool=WAREHOUSE_POOL,
+    description="Complainants expected in each of the next 24 hours, per category and in all, with bands.",
+)
+def surge_forecast(stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult[pd.DataFrame]:
+    """Forecast from the end of the newest slot."""
+    as_of = Ledger(stores.tables).as_of()
+    if as_of is None:
+        rows = pd.DataFrame(columns=list(SurgeForecast.to_schema().columns))
+    else:
+        last = as_of.date()
+        rows = forecast(counts_between(warehouse, last - timedelta(days=BASELINE_DAYS), last), as_of)
+    frame = to_pandas(from_pandas(rows, SurgeForecast))
+    whole = frame[frame["category"] == "all"]["expected"].sum()
+    return dg.MaterializeResult(
+        value=frame, metadata={"dagster/row_count": len(frame), "expected_next_24_hours": float(whole or 0)}
+    )

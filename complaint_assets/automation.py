@@ -1,0 +1,50 @@
+"""From what is out of date to runs: used alike by the sensors and by ``complaints run``."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from complaint_assets.ledger import Ledger
+from complaint_assets.partitions import event_dates, ranges, slots_of
+from resources.stores import Stores
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A job over one contiguous range of partitions."""
+
+    job: str
+    first: str
+    last: str
+    run_config: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Dagster's tags for a run over a range of partitions."""
+        return {RANGE_START: self.first, RANGE_END: self.last}
+
+    def key(self, *parts: str) -> str:
+        """A run key: the same job, range and ``parts`` are asked for once only."""
+        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return f"{self.job}:{self.first}:{self.last}:{digest}"
+
+
+def ingest_runs(channel: str, slots: list[str], sealed_marks: list[str]) -> list[PlannedRun]:
+    """Runs that take in ``slots`` of ``channel``."""
+    config = {"ops": {f"raw__{channel}": {"config": {"sealed": sorted(sealed_marks)}}}} if sealed_marks else {}
+    return [
+        PlannedRun(f"ingest_{channel}", first, last, config)
+        for first, last in ranges(slots, slots_of(channel))
+    ]
+
+
+def build_runs(stores: Stores) -> Iterator[PlannedRun]:
+    """Runs that bring every event date up to date: whole chains first, then restated baselines."""
+    pending = Ledger(stores.tables).pending_dates()
+    for job, dates in (("build", pending.chain), ("restate_metrics", pending.metrics)):
+        for first, last in ranges([day.isoformat() for day in dates], event_dates):
+            yield PlannedRun(job, first, last)

@@ -1,0 +1,8 @@
+"""Asset checks: models of every table, conservation of records, freshness of slots, sanity of surges."""
+
+from complaint_assets.checks.conservation import conservation_checks
+from complaint_assets.checks.freshness import freshness_checks
+from complaint_assets.checks.model import model_checks
+from complaint_assets.checks.surges import surge_checks
+
+default_checks = [*model_checks, *conservation_checks, *freshness_checks, *surge_checks]

@@ -1,0 +1,52 @@
+"""Freshness by the newest slot: a backfill of old partitions does not make a channel fresh."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from complaint_assets.ledger import Ledger
+from complaint_assets.partitions import slot_window
+from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
+from resources.stores import Stores
+
+
+def allowed_age(channel: str) -> timedelta:
+    """How old the end of the newest slot of ``channel`` with records may be."""
+    return timedelta(hours=3) if channel in STREAMING_CHANNELS else timedelta(hours=36)
+
+
+def newest_slot_age(ledger: Ledger, channel: str, now: datetime) -> tuple[str | None, timedelta]:
+    """The newest slot of ``channel`` with records, and how long ago it ended (0 while it is open)."""
+    slots = [row["slot"] for row in ledger.intake(channel) if row["records_in"]]
+    if not slots:
+        return None, timedelta.max
+    return max(slots), max(timedelta(), now - slot_window(channel, max(slots))[1])
+
+
+def build_freshness_check(channel: str) -> dg.AssetChecksDefinition:
+    """The check of the newest slot of ``channel``."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(["raw", channel]),
+        name="newest_slot_is_fresh",
+        description=f"The newest slot of {channel} with records ended less than {allowed_age(channel)} ago.",
+    )
+    def newest_slot_is_fresh(stores: Stores) -> dg.AssetCheckResult:
+        slot, age = newest_slot_age(Ledger(stores.tables), channel, datetime.now(UTC))
+        return dg.AssetCheckResult(
+            passed=age <= allowed_age(channel),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"newest_slot": slot or "none", "age_hours": round(min(age, timedelta(days=9999)) / timedelta(hours=1), 2)},
+        )
+
+    return newest_slot_is_fresh
+
+
+freshness_checks = [build_freshness_check(channel) for channel in CHANNELS]
+
+freshness_job = dg.define_asset_job(
+    "check_freshness",
+    selection=dg.AssetSelection.checks(*freshness_checks),
+    description="Looks at the newest slot of every channel.",
+    executor_def=dg.in_process_executor,
+)

@@ -1,0 +1,62 @@
+"""The jobs: one run carries a whole chain, in one process, because a run's start costs more than its work."""
+
+import dagster as dg
+
+from complaint_assets.schemas.types import CHANNELS
+
+SERIALISE = "complaints/serialise"
+"""Run tag: two runs with the same value never overlap (dagster.yaml)."""
+
+BUILD_TAGS = {SERIALISE: "build"}
+
+UNPARTITIONED = dg.AssetSelection.assets(
+    "surges", "surge_forecast", "customer_features"
+) | dg.AssetSelection.key_prefixes("marts", "reports")
+
+CHAIN = (
+    dg.AssetSelection.assets("complaints", "enriched_complaints", "complaint_facts", "surge_metrics")
+    | UNPARTITIONED
+)
+
+
+def ingest_selection(channel: str) -> dg.AssetSelection:
+    """A slot of ``channel``, from bytes to canonical rows."""
+    return dg.AssetSelection.assets(["raw", channel], ["standardised", channel])
+
+
+ingest_jobs = [
+    dg.define_asset_job(
+        f"ingest_{channel}",
+        selection=ingest_selection(channel) - dg.AssetSelection.checks(),
+        description=f"Take in slots of {channel}: raw bytes, then canonical rows and quarantine.",
+        tags={SERIALISE: f"ingest_{channel}"},
+        executor_def=dg.in_process_executor,
+    )
+    for channel in CHANNELS
+]
+
+build_job = dg.define_asset_job(
+    "build",
+    selection=CHAIN,
+    description="Rebuild event dates from unified complaints to surges, marts and reports, with every check.",
+    tags=BUILD_TAGS,
+    executor_def=dg.in_process_executor,
+)
+
+restate_metrics_job = dg.define_asset_job(
+    "restate_metrics",
+    selection=dg.AssetSelection.assets("surge_metrics") | UNPARTITIONED,
+    description="Measure event dates again whose baseline was restated.",
+    tags=BUILD_TAGS,
+    executor_def=dg.in_process_executor,
+)
+
+publish_job = dg.define_asset_job(
+    "publish",
+    selection=UNPARTITIONED,
+    description="Compute features, publish every mart and write every report.",
+    tags=BUILD_TAGS,
+    executor_def=dg.in_process_executor,
+)
+
+default_jobs = [*ingest_jobs, build_job, restate_metrics_job, publish_job]

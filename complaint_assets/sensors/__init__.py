@@ -1,0 +1,1 @@
+"""Sensors: arrivals (landing), restatement (propagation) and alerts. All run by default."""

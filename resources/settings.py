@@ -1,0 +1,100 @@
+"""Every setting, once: read from the environment (``COMPLAINTS_*``) and from ``.env``."""
+
+import hashlib
+import os
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where things are, which environment this is, and how often the clocks tick."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COMPLAINTS_", env_file=REPOSITORY / ".env", extra="ignore", frozen=True
+    )
+
+    home: Path = Field(
+        default=REPOSITORY / ".home",
+        description="Folder of the standing home: lake, tables, warehouse, marts, reports.",
+    )
+    env: Literal["dev", "test", "prod"] = Field(default="dev", description="Environment.")
+    key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Master key of all pseudonyms, at least 32 characters; required in prod.",
+    )
+    contracts: str = Field(
+        default="", description="More contract folders, separated as in PATH, beside the built-in ones."
+    )
+    lake: str = Field(default="", description="Raw lake: folder or s3://bucket/prefix. Default HOME/lake.")
+    inbox: str = Field(default="", description="Drop folder or s3://bucket/prefix. Default HOME/inbox.")
+    country: str = Field(
+        default="NG", pattern="^[A-Z]{2}$", description="ISO 3166-1 country that the telecom serves."
+    )
+    first_event_date: date = Field(
+        default=date(2013, 1, 1), description="First event date; older records are quarantined."
+    )
+    first_slot: date = Field(default=date(2026, 1, 1), description="First day that has slots.")
+    micro_batch_minutes: int = Field(
+        default=15, ge=1, le=60, description="How often the streaming channels are looked at."
+    )
+    sensor_seconds: int = Field(default=30, ge=5, le=3600, description="How often the other sensors look.")
+    webhook: str = Field(default="", description="Alerts are also posted to this URL.")
+    port: int = Field(default=3000, ge=1, le=65535, description="First port tried for the UI, on loopback.")
+
+    @model_validator(mode="after")
+    def _production_has_a_key(self) -> Self:
+        secret = self.key.get_secret_value()
+        if self.env == "prod" and len(secret) < 32:
+            raise ValueError("COMPLAINTS_KEY must hold at least 32 characters when COMPLAINTS_ENV=prod")
+        return self
+
+    def master_key(self) -> bytes:
+        """The secret behind every pseudonym.
+
+        Outside production a missing key is replaced by one that anybody can derive: such a home holds
+        simulated data, and rebuilding it anywhere must give the same pseudonyms.
+        """
+        secret = self.key.get_secret_value() or f"complaint-assets/{self.env}/throw-away"
+        return hashlib.sha256(secret.encode()).digest()
+
+    def lake_url(self) -> str:
+        return self.lake or str(self.home / "lake")
+
+    def inbox_url(self) -> str:
+        return self.inbox or str(self.home / "inbox")
+
+    def contract_folders(self) -> list[Path]:
+        return [Path(part) for part in self.contracts.split(os.pathsep) if part]
+
+    @property
+    def tables(self) -> Path:
+        return self.home / "tables"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def marts(self) -> Path:
+        return self.home / "marts"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def alerts(self) -> Path:
+        return self.home / "alerts"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()
