@@ -1,0 +1,23 @@
+"""Which tables there are and where: row tables of the lake, tables of the warehouse."""
+
+from complaint_assets.schemas.complaints import Complaints
+from complaint_assets.schemas.enriched import EnrichedComplaints
+from complaint_assets.schemas.marts import CustomerFeatures
+from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
+from complaint_assets.schemas.types import Table
+from complaint_assets.schemas.warehouse import ComplaintFacts
+
+LAKE_TABLES: dict[str, type[Table]] = {
+    "standardised": Standardised,
+    "quarantine": Quarantine,
+    "complaints": Complaints,
+    "enriched_complaints": EnrichedComplaints,
+}
+WAREHOUSE_TABLES: dict[str, type[Table]] = {
+    "complaint_facts": ComplaintFacts,
+    "surge_metrics": SurgeMetrics,
+    "surges": Surges,
+    "surge_forecast": SurgeForecast,
+    "customer_features": CustomerFeatures,
+}

@@ -1,0 +1,215 @@
+"""The raw lake: bytes exactly as they came, content-addressed, with a manifest per channel and slot.
+
+Landing claims the content for one slot, stores the object, then its receipt: the same bytes of one source
+are one object, whenever they come again. Sealing verifies a slot's objects and writes its manifest last.
+Everything else that this product stores can be made again from here.
+"""
+
+import hashlib
+import io
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from resources.object_store import SPOOL_BYTES, open_store, read, spooled_sha256
+
+NAME_REUSED = "name_reused"
+"""Flag of an object whose name had come before with other bytes."""
+
+
+class DamagedLake(RuntimeError):
+    """A manifest or an object is not what was written; the message names it."""
+
+
+@dataclass(frozen=True)
+class RawObject:
+    """One delivery of bytes."""
+
+    channel: str
+    source: str
+    slot: str
+    sha256: str
+    name: str
+    key: str
+    size: int
+    received_at: datetime
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The object that holds the bytes, and whether they came for the first time."""
+
+    object: RawObject
+    new: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The verified objects of a slot; equal objects give an equal checksum."""
+
+    channel: str
+    slot: str
+    objects: tuple[RawObject, ...]
+    checksum: str
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _object(row: dict[str, Any]) -> RawObject:
+    return RawObject(
+        **{
+            **row,
+            "received_at": datetime.fromisoformat(row["received_at"]),
+            "flags": tuple(row["flags"]),
+        }
+    )
+
+
+class Lake:
+    """A raw lake on a folder or on S3."""
+
+    def __init__(self, url: str) -> None:
+        self._store = open_store(url)
+
+    def land(
+        self, channel: str, source: str, slot: str, name: str, received_at: datetime, stream: BinaryIO
+    ) -> Landed:
+        """Store the bytes of ``stream``; when this returns they are durable and will be read.
+
+        Args:
+            channel: the channel.
+            source: the source of the channel.
+            slot: slot in which they arrived.
+            name: the file's name at the source; data, never a path.
+            received_at: when they arrived.
+            stream: the bytes.
+        """
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+            sha256, size = spooled_sha256(stream, cast("BinaryIO", spool))
+            of_source = f"index/channel={channel}/source={source}"
+            claim = self._claim(f"{of_source}/content/{sha256}", {"slot": slot, "received_at": received_at})
+            slot, received_at = claim["slot"], datetime.fromisoformat(claim["received_at"])
+            by_name = hashlib.sha256(name.encode()).hexdigest()
+            first = self._claim(f"{of_source}/names/{by_name}", {"sha256": sha256})
+            suffix = "".join(c for c in PurePosixPath(name).suffix.lower() if c.isalnum() or c == ".")[:12]
+            key = f"raw/channel={channel}/source={source}/slot={slot}/{sha256}{suffix}"
+            item = RawObject(
+                channel,
+                source,
+                slot,
+                sha256,
+                name,
+                key,
+                size,
+                received_at,
+                () if first["sha256"] == sha256 else (NAME_REUSED,),
+            )
+            receipt_key = f"receipts/channel={channel}/slot={slot}/{source}/{sha256}.json"
+            standing = read(self._store, receipt_key)
+            if standing is not None:
+                return Landed(_object(json.loads(standing)), new=False)
+            # The mark goes first: from now on the slot is known to hold something that no manifest lists.
+            self._store.put_if_absent(f"unsealed/channel={channel}/slot={slot}/{sha256}", io.BytesIO(b""))
+            spool.seek(0)
+            self._store.put_if_absent(key, cast("BinaryIO", spool))
+            new = self._store.put_if_absent(receipt_key, io.BytesIO(_canonical(asdict(item))))
+        return Landed(item, new)
+
+    def _claim(self, key: str, value: dict[str, Any]) -> dict[str, Any]:
+        self._store.put_if_absent(key, io.BytesIO(_canonical(value)))
+        return cast("dict[str, Any]", json.loads(read(self._store, key) or b"{}"))
+
+    def seal(self, channel: str, slot: str) -> Manifest:
+        """Verify every object of the slot and write its manifest.
+
+        Raises:
+            DamagedLake: an object is missing or not the bytes that were received.
+        """
+        marks = [info.key for info in self._store.list(f"unsealed/channel={channel}/slot={slot}/")]
+        receipts = [
+            _object(json.loads(read(self._store, info.key) or b"{}"))
+            for info in self._store.list(f"receipts/channel={channel}/slot={slot}/")
+        ]
+        for item in receipts:
+            self._verify(item)
+        objects = tuple(sorted(receipts, key=lambda item: (item.source, item.sha256)))
+        body = _canonical([asdict(item) for item in objects])
+        manifest = Manifest(channel, slot, objects, hashlib.sha256(body).hexdigest())
+        self._store.put(
+            f"manifests/channel={channel}/slot={slot}.json",
+            _canonical({"checksum": manifest.checksum, "objects": json.loads(body)}),
+        )
+        listed = {item.sha256 for item in objects}
+        for mark in marks:
+            if mark.rpartition("/")[2] in listed:
+                self._store.delete(mark)
+        return manifest
+
+    def _verify(self, item: RawObject) -> None:
+        found = hashlib.sha256()
+        try:
+            with self._store.open(item.key) as stream:
+                while block := stream.read(1 << 20):
+                    found.update(block)
+        except FileNotFoundError:
+            raise DamagedLake(f"{item.key} has a receipt but is missing: land the file again") from None
+        if found.hexdigest() != item.sha256:
+            raise DamagedLake(f"{item.key} is not the bytes that were received: restore it from a backup")
+
+    def manifest(self, channel: str, slot: str) -> Manifest | None:
+        """The slot's manifest, or None if it was never sealed.
+
+        Raises:
+            DamagedLake: the manifest does not match its checksum; seal the slot again.
+        """
+        key = f"manifests/channel={channel}/slot={slot}.json"
+        data = read(self._store, key)
+        if data is None:
+            return None
+        try:
+            content = json.loads(data)
+            checksum = hashlib.sha256(_canonical(content["objects"])).hexdigest()
+            if checksum != content["checksum"]:
+                raise ValueError
+            return Manifest(channel, slot, tuple(_object(row) for row in content["objects"]), checksum)
+        except (ValueError, KeyError, TypeError):
+            raise DamagedLake(f"{key} is damaged: materialise raw/{channel} for slot {slot} again") from None
+
+    def slots(self, channel: str) -> dict[str, str]:
+        """Checksum of the manifest of every sealed slot of ``channel``."""
+        result = {}
+        prefix = f"manifests/channel={channel}/slot="
+        for info in self._store.list(prefix):
+            slot = info.key.removeprefix(prefix).removesuffix(".json")
+            # The checksum is the first value of the canonical JSON: a short read tells it.
+            with self._store.open(info.key) as stream:
+                head = stream.read(len('{"checksum":"') + 64).decode("ascii", "replace")
+            result[slot] = head.removeprefix('{"checksum":"')
+        return result
+
+    def unsealed(self, channel: str) -> list[str]:
+        """Slots of ``channel`` with objects that no manifest lists, in order."""
+        prefix = f"unsealed/channel={channel}/slot="
+        return sorted({info.key.removeprefix(prefix).partition("/")[0] for info in self._store.list(prefix)})
+
+    def open(self, item: RawObject) -> BinaryIO:
+        """The bytes of ``item``."""
+        return self._store.open(item.key)
+
+    def read_range(self, item: RawObject, offset: int, length: int) -> bytes:
+        """``length`` bytes of ``item`` from ``offset``: one record as it came."""
+        with self._store.open(item.key) as stream:
+            stream.seek(offset)
+            return stream.read(length)

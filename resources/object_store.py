@@ -1,0 +1,226 @@
+"""Objects under keys, on a folder or on S3: put if absent, replace, read, list in key order."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+KEY_LIMIT = 1024
+COPY_BYTES = 1 << 20
+SPOOL_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What a listing tells of an object; ``version`` changes whenever its bytes do."""
+
+    key: str
+    size: int
+    arrived_at: datetime
+    version: str
+
+
+class ObjectStore(Protocol):
+    """What lake and inbox need of a store."""
+
+    def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
+        """Store the bytes durably; False, and nothing changed, if the key exists."""
+        ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store or replace the object in one step."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """The object for reading; seekable. Raises FileNotFoundError."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with ``prefix``, in key order."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object if it is there."""
+        ...
+
+
+def read(store: ObjectStore, key: str) -> bytes | None:
+    """The whole object, or None if there is none."""
+    try:
+        with store.open(key) as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store at ``url``: a folder, or ``s3://bucket/prefix``."""
+    if url.startswith("s3://"):
+        bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        return S3Store(bucket, prefix)
+    return FolderStore(Path(url))
+
+
+def checked(key: str) -> str:
+    """``key`` if it is safe as a path.
+
+    Raises:
+        ValueError: it is absolute, climbs, holds NUL, or is too long.
+    """
+    parts = key.split("/")
+    if not key or "\0" in key or len(key.encode()) > KEY_LIMIT or any(p in ("", ".", "..") for p in parts):
+        raise ValueError("an object key must be a relative path without empty, '.' or '..' parts, up to 1024 bytes")
+    return key
+
+
+class FolderStore:
+    """A folder. A write is a temporary file, fsync, link or rename, fsync of the folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked(key)
+
+    def _written(self, folder: Path, stream: BinaryIO) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
+        with os.fdopen(handle, "wb") as file:
+            shutil.copyfileobj(stream, file, COPY_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
+        return Path(name)
+
+    def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
+        path = self._path(key)
+        if path.exists():
+            return False
+        temporary = self._written(path.parent, stream)
+        try:
+            temporary.chmod(0o444)
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        _sync_folder(path.parent)
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        import io
+
+        path = self._path(key)
+        self._written(path.parent, io.BytesIO(data)).replace(path)
+        _sync_folder(path.parent)
+
+    def open(self, key: str) -> BinaryIO:
+        return self._path(key).open("rb")
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        # Only the folder part of the prefix is walked; links are not followed.
+        start = self._root / prefix.rpartition("/")[0]
+        found = []
+        for folder, folders, names in os.walk(start):
+            folders[:] = [name for name in folders if not (Path(folder) / name).is_symlink()]
+            for name in names:
+                path = Path(folder) / name
+                key = path.relative_to(self._root).as_posix()
+                if key.startswith(prefix) and not name.endswith(".tmp") and not path.is_symlink():
+                    found.append(key)
+        for key in sorted(found):
+            with suppress(FileNotFoundError):
+                stat = (self._root / key).stat()
+                # ctime: a copied file can carry an old mtime, but it arrived when it arrived.
+                yield ObjectInfo(
+                    key,
+                    stat.st_size,
+                    datetime.fromtimestamp(stat.st_ctime, UTC),
+                    f"{stat.st_size}-{stat.st_mtime_ns}",
+                )
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class S3Store:
+    """A bucket and prefix, through boto3; credentials and endpoint come from the usual AWS settings."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._bucket = bucket
+        self._prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
+
+    @property
+    def _client(self) -> Any:
+        # Imported here: a home on folders never pays for it.
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client("s3", config=Config(retries={"mode": "adaptive", "max_attempts": 8}))
+
+    def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._prefix + checked(key), Body=stream, IfNoneMatch="*"
+            )
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+                return False
+            raise
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        self._client.put_object(Bucket=self._bucket, Key=self._prefix + checked(key), Body=data)
+
+    def open(self, key: str) -> BinaryIO:
+        from botocore.exceptions import ClientError
+
+        spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)
+        try:
+            self._client.download_fileobj(self._bucket, self._prefix + checked(key), spool)
+        except ClientError as error:
+            spool.close()
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                raise FileNotFoundError(key) from None
+            raise
+        spool.seek(0)
+        return cast("BinaryIO", spool)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix
+        )
+        for page in pages:
+            for item in page.get("Contents", ()):
+                yield ObjectInfo(
+                    item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"], item["ETag"]
+                )
+
+    def delete(self, key: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=self._prefix + checked(key))
+
+
+def spooled_sha256(stream: BinaryIO, spool: BinaryIO) -> tuple[str, int]:
+    """Copy ``stream`` to ``spool``; return the SHA-256 (hex) and the size in bytes."""
+    found, size = hashlib.sha256(), 0
+    while block := stream.read(COPY_BYTES):
+        found.update(block)
+        size += len(block)
+        spool.write(block)
+    return found.hexdigest(), size

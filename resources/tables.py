@@ -1,0 +1,167 @@
+"""Row tables as Delta Lake: a slice is replaced in one commit, readers see whole versions only."""
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+ATTEMPTS = 12
+COMPACT_FILES = 400
+"""Above so many files a table is compacted."""
+
+Filter = tuple[str, str, Any]
+"""Column, operator (=, >=, <=, in), value."""
+
+
+def literal(value: str | int | date) -> str:
+    """``value`` as an SQL literal of a predicate."""
+    if isinstance(value, date):
+        return f"CAST('{value.isoformat()}' AS DATE)"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.replace("'", "''") + "'"
+
+
+def equals(column: str, value: str | int | date) -> str:
+    """Predicate: ``column`` is ``value``."""
+    return f"{column} = {literal(value)}"
+
+
+def between(column: str, low: str | int | date, high: str | int | date) -> str:
+    """Predicate: ``column`` lies between ``low`` and ``high``, both included."""
+    return f"{column} >= {literal(low)} AND {column} <= {literal(high)}"
+
+
+def in_values(column: str, values: Iterable[str | int | date]) -> str:
+    """Predicate: ``column`` is one of ``values``; false if there are none."""
+    listed = ", ".join(literal(value) for value in values)
+    return f"{column} IN ({listed})" if listed else "1 = 0"
+
+
+class Tables:
+    """The Delta tables of one home."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def location(self, name: str) -> str:
+        """Where the table ``name`` lies."""
+        return f"{self._root}/{name}"
+
+    def _open(self, name: str) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.location(name))
+        except TableNotFoundError:
+            return None
+
+    def replace(
+        self,
+        name: str,
+        data: pa.Table,
+        *,
+        schema: pa.Schema,
+        partition_by: Sequence[str],
+        where: str | None,
+        sort_by: Sequence[str],
+        statistics: Sequence[str],
+    ) -> None:
+        """Replace the rows that match ``where`` (all, if None) by ``data``, in one commit.
+
+        Args:
+            name: the table; it is created on first use.
+            data: rows, all of which match ``where``; empty = the slice becomes empty.
+            schema: columns of the table; ``data`` must have exactly these, in any order.
+            partition_by: partition columns.
+            where: predicate made of ``equals``, ``between`` and ``in_values``.
+            sort_by: order in which rows are written.
+            statistics: columns for which files keep minimum and maximum. Delta keeps these in its log, where
+                no deletion reaches them: never name a column with text or identifiers.
+
+        Raises:
+            ValueError: the columns of ``data`` differ from ``schema``.
+            deltalake.exceptions.CommitFailedError: other writers kept winning the same slice.
+        """
+        if set(data.column_names) != set(schema.names):
+            odd = sorted(set(data.column_names) ^ set(schema.names))
+            raise ValueError(f"{name}: columns differ from the table's model: {', '.join(odd)}")
+        rows = data.select(schema.names).cast(schema).sort_by([(column, "ascending") for column in sort_by])
+        self._create(name, schema, partition_by, statistics)
+        for attempt in range(ATTEMPTS):
+            try:
+                if rows.num_rows:
+                    write_deltalake(self.location(name), rows, mode="overwrite", predicate=where)
+                else:
+                    DeltaTable(self.location(name)).delete(where)
+                break
+            except CommitFailedError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 5))  # noqa: S311 - jitter, no secret
+        self._compact(name)
+
+    def _create(
+        self, name: str, schema: pa.Schema, partition_by: Sequence[str], statistics: Sequence[str]
+    ) -> None:
+        if self._open(name) is not None:
+            return
+        if "://" not in self._root:
+            Path(self.location(name)).mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(
+            self.location(name),
+            schema=schema,
+            mode="ignore",
+            partition_by=list(partition_by),
+            configuration={"delta.dataSkippingStatsColumns": ",".join(statistics)},
+        )
+
+    def _compact(self, name: str) -> None:
+        table = DeltaTable(self.location(name))
+        if table.version() % 50 == 49 and len(table.file_uris()) > COMPACT_FILES:
+            try:
+                table.optimize.compact()
+            except CommitFailedError:
+                return  # another writer came in between; its turn will compact
+
+    def scan(
+        self,
+        name: str,
+        schema: pa.Schema,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Sequence[Filter] = (),
+    ) -> pa.Table:
+        """Rows of the table that match every filter; empty if it does not exist yet."""
+        wanted = [field for field in schema if columns is None or field.name in columns]
+        target = pa.schema(wanted)
+        table = self._open(name)
+        if table is None:
+            return target.empty_table()
+        dataset = table.to_pyarrow_dataset()
+        return dataset.to_table(columns=target.names, filter=_expression(where)).cast(target)
+
+    def count(self, name: str) -> int:
+        """Number of rows; 0 if the table does not exist yet."""
+        table = self._open(name)
+        return 0 if table is None else int(table.to_pyarrow_dataset().count_rows())
+
+
+def _expression(where: Sequence[Filter]) -> Any:
+    import pyarrow.dataset as ds
+
+    result = None
+    for column, operator, value in where:
+        field = ds.field(column)
+        one = {
+            "=": lambda f=field, v=value: f == v,
+            ">=": lambda f=field, v=value: f >= v,
+            "<=": lambda f=field, v=value: f <= v,
+            "in": lambda f=field, v=value: f.isin(list(v)),
+        }[operator]()
+        result = one if result is None else result & one
+    return result
