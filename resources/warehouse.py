@@ -1,0 +1,283 @@
+"""The warehouse: one DuckDB file, written through dagster-duckdb-pandas, a slice in one transaction.
+
+The stock handler inserts by position, deletes before it inserts in transactions of their own, and makes up
+types from the frame. Here the table comes from the schema that the asset declares, columns meet by name, and
+delete and insert commit together.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+import duckdb
+import ibis
+import pandas as pd
+import pyarrow as pa
+from dagster import InputContext, OutputContext
+from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
+from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
+from dagster_duckdb_pandas import DuckDBPandasTypeHandler
+
+ON_COMMIT = "on_commit"
+"""Key in ``DataFrame.attrs``: a call without arguments to be made once the frame is stored."""
+SCHEMA = "warehouse"
+PATIENCE_SECONDS = 90.0
+
+
+def connect(database: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A connection in UTC; waits for its turn while another process holds the file.
+
+    Raises:
+        duckdb.IOException: the file stayed locked for 90 seconds, or cannot be opened.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    wait = 0.02
+    while True:
+        try:
+            connection = duckdb.connect(database, read_only=read_only)
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                raise
+        else:
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection
+        time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter, no secret
+        wait = min(1.0, wait * 2)
+
+
+def declared_columns(metadata: Mapping[str, Any] | None, asset: str) -> list[dg.TableColumn]:
+    """The columns that the asset declares under ``dagster/column_schema``.
+
+    Raises:
+        ValueError: it declares none.
+    """
+    schema = (metadata or {}).get("dagster/column_schema")
+    schema = getattr(schema, "schema", schema)
+    if not isinstance(schema, dg.TableSchema):
+        raise ValueError(f"{asset}: declare its columns in the metadata dagster/column_schema")
+    return list(schema.columns)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _target(table_slice: TableSlice) -> str:
+    return f"{_quoted(table_slice.schema)}.{_quoted(table_slice.table)}"
+
+
+class TransactionalHandler(DuckDBPandasTypeHandler):
+    """Stores a frame by name in a table of the declared schema, replacing its slice in one transaction."""
+
+    def handle_output(
+        self,
+        context: OutputContext,
+        table_slice: TableSlice,
+        obj: pd.DataFrame,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> dict[str, Any]:
+        """Replace the slice by ``obj``; an empty frame empties the slice.
+
+        Raises:
+            ValueError: columns are missing or undeclared, a value does not fit, or rows lie outside the slice.
+        """
+        asset = context.asset_key.to_user_string()
+        columns = declared_columns(context.definition_metadata, asset)
+        names = [column.name for column in columns]
+        odd = sorted(set(names) ^ set(obj.columns))
+        if odd:
+            raise ValueError(f"{asset}: the frame and the declared schema differ in: {', '.join(map(str, odd))}")
+        frame = obj[names]
+        frame.attrs = {}  # calls are not data
+        rows = pa.Table.from_pandas(frame, preserve_index=False)
+        connection.begin()
+        try:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table_slice.schema)}")
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {_target(table_slice)} ({_ddl(columns)})")
+            self._add_new_columns(connection, table_slice, columns)
+            self._delete(connection, table_slice)
+            self._insert(connection, table_slice, columns, rows)
+            self._refuse_strays(connection, table_slice, rows.num_rows, asset)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        return {"dagster/storage_kind": "duckdb"}
+
+    def _add_new_columns(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table_slice: TableSlice,
+        columns: Sequence[dg.TableColumn],
+    ) -> None:
+        standing = {
+            row[0]
+            for row in connection.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?",
+                [table_slice.schema, table_slice.table],
+            ).fetchall()
+        }
+        for column in columns:
+            if column.name not in standing:
+                connection.execute(
+                    f"ALTER TABLE {_target(table_slice)} ADD COLUMN {_quoted(column.name)} {column.type}"
+                )
+
+    def _delete(self, connection: duckdb.DuckDBPyConnection, table_slice: TableSlice) -> None:
+        where, bounds = _window(table_slice)
+        connection.execute(f"DELETE FROM {_target(table_slice)}{where}", bounds)  # noqa: S608 - names only
+
+    def _insert(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table_slice: TableSlice,
+        columns: Sequence[dg.TableColumn],
+        rows: pa.Table,
+    ) -> None:
+        connection.register("incoming", rows)
+        values = ", ".join(f"CAST({_quoted(c.name)} AS {c.type}) AS {_quoted(c.name)}" for c in columns)
+        connection.execute(f"INSERT INTO {_target(table_slice)} BY NAME SELECT {values} FROM incoming")  # noqa: S608
+        connection.unregister("incoming")
+
+    def _refuse_strays(
+        self, connection: duckdb.DuckDBPyConnection, table_slice: TableSlice, written: int, asset: str
+    ) -> None:
+        where, bounds = _window(table_slice)
+        inside = connection.execute(
+            f"SELECT count(*) FROM {_target(table_slice)}{where}", bounds  # noqa: S608 - names only
+        ).fetchall()[0][0]
+        if inside != written:
+            raise ValueError(f"{asset}: {written - inside} of {written} rows lie outside the partitions of this run")
+
+    def load_input(
+        self, context: InputContext, table_slice: TableSlice, connection: duckdb.DuckDBPyConnection
+    ) -> pd.DataFrame:
+        """The slice as Arrow-backed pandas; without rows, but with its columns, if nothing is stored yet."""
+        upstream = context.upstream_output
+        metadata = upstream.definition_metadata if upstream else None
+        columns = declared_columns(metadata, context.asset_key.to_user_string())
+        listed = ", ".join(f"CAST({_quoted(c.name)} AS {c.type}) AS {_quoted(c.name)}" for c in columns)
+        where, bounds = _window(table_slice)
+        try:
+            result = connection.execute(f"SELECT {listed} FROM {_target(table_slice)}{where}", bounds)  # noqa: S608
+        except duckdb.CatalogException:
+            empty = ", ".join(f"CAST(NULL AS {c.type}) AS {_quoted(c.name)}" for c in columns)
+            result = connection.execute(f"SELECT {empty} LIMIT 0")  # noqa: S608 - types of the schema
+        return result.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _ddl(columns: Sequence[dg.TableColumn]) -> str:
+    return ", ".join(
+        f"{_quoted(c.name)} {c.type}{'' if c.constraints.nullable else ' NOT NULL'}" for c in columns
+    )
+
+
+def _window(table_slice: TableSlice) -> tuple[str, list[Any]]:
+    if not table_slice.partition_dimensions:
+        return "", []
+    (dimension,) = table_slice.partition_dimensions
+    start, end = cast("tuple[Any, Any]", dimension.partitions)
+    column = _quoted(str(dimension.partition_expr))
+    return f" WHERE {column} >= ? AND {column} < ?", [start.date(), end.date()]
+
+
+class TransactionalClient(DuckDbClient):
+    """Leaves all writing to the handler's transaction, and always closes its connection."""
+
+    @staticmethod
+    def delete_table_slice(context: OutputContext, table_slice: TableSlice, connection: Any) -> None:
+        """Nothing: the handler deletes where it inserts."""
+
+    @staticmethod
+    def ensure_schema_exists(context: OutputContext, table_slice: TableSlice, connection: Any) -> None:
+        """Nothing: the handler creates what is missing."""
+
+    @staticmethod
+    def get_table_name(table_slice: TableSlice) -> str:
+        """Schema and table; where the file lies is the resource's business."""
+        return f"{table_slice.schema}.{table_slice.table}"
+
+    @staticmethod
+    @contextmanager
+    def connect(context: OutputContext | InputContext, _: TableSlice) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one store or load."""
+        database = (context.resource_config or {})["database"]
+        writes = isinstance(context, OutputContext)
+        if not writes and not Path(database).exists():
+            connection = connect(":memory:", read_only=False)
+        else:
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
+            connection = connect(database, read_only=not writes)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+class CommittingIOManager(DbIOManager):
+    """Calls what the frame carries under ``ON_COMMIT`` once the frame is stored."""
+
+    def handle_output(self, context: OutputContext, obj: object) -> None:
+        """Store ``obj``, then tell whoever asked to be told."""
+        super().handle_output(context, obj)
+        told = cast("pd.DataFrame", obj).attrs.get(ON_COMMIT)
+        if told:
+            cast("Callable[[], None]", told)()
+
+
+class WarehouseIOManager(DuckDBIOManager):
+    """The IO manager of the warehouse."""
+
+    @staticmethod
+    def type_handlers() -> Sequence[DbTypeHandler]:
+        """Pandas frames, stored transactionally."""
+        return [TransactionalHandler()]
+
+    def create_io_manager(self, context: Any) -> CommittingIOManager:
+        """The manager for one run."""
+        return CommittingIOManager(
+            db_client=TransactionalClient(),
+            database=self.database,
+            schema=self.schema_,
+            type_handlers=self.type_handlers(),
+            default_load_type=pd.DataFrame,
+            io_manager_name="WarehouseIOManager",
+        )
+
+
+class Warehouse(dg.ConfigurableResource):
+    """Reads of the warehouse, for whatever is more than one asset's frame."""
+
+    database: str
+
+    @contextmanager
+    def session(self) -> Iterator[ibis.BaseBackend]:
+        """An Ibis session in UTC that reads the warehouse; empty if there is none yet."""
+        if Path(self.database).exists():
+            raw = connect(self.database, read_only=True)
+        else:
+            raw = connect(":memory:", read_only=False)
+        try:
+            yield ibis.duckdb.from_connection(raw)
+        finally:
+            raw.close()
+
+    def ibis_table(self, session: ibis.BaseBackend, name: str, schema: pa.Schema) -> ibis.Table:
+        """The table ``name`` in ``session``; without rows if it does not exist yet."""
+        if name in (session.list_tables(database=SCHEMA) if SCHEMA in session.list_databases() else ()):
+            return session.table(name, database=SCHEMA)
+        return ibis.memtable(schema.empty_table())
+
+    def read(self, name: str, schema: pa.Schema) -> pa.Table:
+        """The whole table in the columns and types of ``schema``."""
+        with self.session() as session:
+            return self.ibis_table(session, name, schema).to_pyarrow().select(schema.names).cast(schema)
+
+    def count(self, name: str, schema: pa.Schema) -> int:
+        """Rows of the table; 0 if it does not exist yet."""
+        with self.session() as session:
+            return int(self.ibis_table(session, name, schema).count().execute())
