@@ -1,0 +1,98 @@
+"""Publishes tables to a role: a read-only DuckDB file and Parquet, switched in one step.
+
+Readers open ``<folder>/<role>/current/<role>.duckdb`` and see one whole version, old or new.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+KEEP = 3
+"""Versions that stay on disk, for readers that still have an older one open."""
+
+
+def publish(folder: Path, role: str, tables: Mapping[str, pa.Table]) -> Path:
+    """Publish ``tables`` as the mart of ``role``; equal content is published once.
+
+    Returns:
+        The DuckDB file behind ``current``.
+    """
+    home = folder / role
+    home.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=home, prefix=".new-"))
+    try:
+        content = hashlib.sha256()
+        for name in sorted(tables):
+            path = temporary / f"{name}.parquet"
+            # Parquet of sorted rows is a function of the content, so its hash names the version.
+            rows = _sorted(tables[name])
+            pq.write_table(rows, path, compression="zstd")
+            content.update(name.encode() + path.read_bytes())
+        version = content.hexdigest()[:16]
+        target = home / version
+        if not target.exists():
+            database = temporary / f"{role}.duckdb"
+            with duckdb.connect(str(database)) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                for name in sorted(tables):
+                    connection.register("incoming", tables[name])
+                    quoted = name.replace('"', '""')
+                    connection.execute(f'CREATE TABLE "{quoted}" AS SELECT * FROM incoming')  # noqa: S608
+                    connection.unregister("incoming")
+            for path in temporary.iterdir():
+                _sync(path)
+                path.chmod(0o444)
+            temporary.chmod(0o755)
+            temporary.rename(target)
+        _switch(home, version)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _forget_old(home, version)
+    return target / f"{role}.duckdb"
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    keys = [(f.name, "ascending") for f in table.schema if not pa.types.is_nested(f.type)]
+    return table.sort_by(keys) if table.num_rows else table
+
+
+def _switch(home: Path, version: str) -> None:
+    link = home / f".current-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(version)
+    link.replace(home / "current")
+    _sync(home)
+
+
+def _forget_old(home: Path, current: str) -> None:
+    versions = sorted(
+        (p for p in home.iterdir() if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")),
+        key=lambda path: path.stat().st_mtime_ns,
+        reverse=True,
+    )
+    for path in [p for p in versions if p.name != current][KEEP - 1 :]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_mart(path: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection that can reach nothing but the mart at ``path``."""
+    connection = duckdb.connect(str(path.resolve()), read_only=True)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
