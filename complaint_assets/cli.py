@@ -236,11 +236,12 @@ def status(as_json: AsJson = False) -> None:
             }
         )
     pending = ledger.pending_dates()
-    summary = {
+    summary: dict[str, Any] = {
         "home": str(settings().home),
         "environment": settings().env,
         "event_dates_pending": len(pending.chain) + len(pending.metrics),
         "layers": layer_rows(),
+        "event_dates": ledger.event_dates(),
     }
     if as_json:
         typer.echo(json.dumps({**summary, "channels": channels}, default=str, indent=2))
@@ -261,7 +262,11 @@ def layer_rows() -> list[dict[str, Any]]:
         rows.append({"table": name, "rows": home.tables.count(name), "where": home.tables.location(name)})
     for name, model in WAREHOUSE_TABLES.items():
         rows.append(
-            {"table": name, "rows": store.count(name, arrow_schema(model)), "where": str(settings().warehouse)}
+            {
+                "table": name,
+                "rows": store.count(name, arrow_schema(model)),
+                "where": str(settings().warehouse),
+            }
         )
     return rows
 
@@ -275,10 +280,22 @@ def surges(
     from complaint_assets.schemas.surges import Surges
     from complaint_assets.schemas.types import arrow_schema
 
-    rows = warehouse().read("surges", arrow_schema(Surges)).sort_by([("started_at", "descending")]).to_pylist()
+    rows = (
+        warehouse().read("surges", arrow_schema(Surges)).sort_by([("started_at", "descending")]).to_pylist()
+    )
     if not all_surges:
         rows = [row for row in rows if row["status"] == "open"]
-    names = ("severity", "status", "category", "region", "channel", "started_at", "observed", "expected", "ratio")
+    names = (
+        "severity",
+        "status",
+        "category",
+        "region",
+        "channel",
+        "started_at",
+        "observed",
+        "expected",
+        "ratio",
+    )
     brief = [{**{n: row[n] for n in names}, "explanation": row["explanation"]} for row in rows]
     for row in brief:
         row["expected"], row["ratio"] = round(row["expected"], 1), round(row["ratio"], 1)
@@ -317,7 +334,9 @@ def quarantine_rows(channel: str | None) -> list[dict[str, Any]]:
 @quarantine_app.command("show")
 def quarantine_show(
     quarantine_id: str,
-    raw: Annotated[bool, typer.Option("--raw", help="Print the original bytes; they can hold personal data.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print the original bytes; they can hold personal data.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Where one quarantined record lies and why it was refused."""
@@ -336,7 +355,9 @@ def quarantine_show(
 
 @quarantine_app.command("replay")
 def quarantine_replay(
-    channel: Annotated[str, typer.Argument(help="Channel whose slots with quarantined records are read again.")],
+    channel: Annotated[
+        str, typer.Argument(help="Channel whose slots with quarantined records are read again.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Read slots with quarantined records again, after their contract was mended."""
@@ -379,7 +400,9 @@ def table_digests() -> dict[str, str]:
     from complaint_assets.tables import LAKE_TABLES, WAREHOUSE_TABLES
 
     home, store = stores(), warehouse()
-    lake = {name: digest_of(home.tables.scan(name, arrow_schema(model))) for name, model in LAKE_TABLES.items()}
+    lake = {
+        name: digest_of(home.tables.scan(name, arrow_schema(model))) for name, model in LAKE_TABLES.items()
+    }
     rest = {name: digest_of(store.read(name, arrow_schema(m))) for name, m in WAREHOUSE_TABLES.items()}
     return lake | rest
 
@@ -493,7 +516,18 @@ def ui() -> None:
     """Serve the Dagster UI on loopback with its daemon, on the first free port."""
     port = free_port(settings().port)
     out.print(f"\nThe UI is at http://127.0.0.1:{port} (stop with Ctrl-C)")
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
     raise typer.Exit(subprocess.call(command, cwd=REPOSITORY))
 
 

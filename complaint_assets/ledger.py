@@ -49,6 +49,16 @@ class Ledger:
             result[row["layer"]][row["event_date"]] = Built(row["inputs_digest"], row["output_digest"])
         return result
 
+    def event_dates(self) -> list[dict[str, Any]]:
+        """Per event date: rows of ``complaints`` and the digest of each layer, in order."""
+        rows = self._tables.scan("builds", BUILDS).to_pylist()
+        dates: dict[date, dict[str, Any]] = defaultdict(dict)
+        for row in rows:
+            dates[row["event_date"]][row["layer"]] = row["output_digest"]
+            if row["layer"] == "complaints":
+                dates[row["event_date"]]["rows"] = row["rows"]
+        return [{"event_date": day, **dates[day]} for day in sorted(dates)]
+
     def record_builds(
         self, layer: str, inputs: Mapping[date, str], outputs: Mapping[date, tuple[str, int]]
     ) -> None:
@@ -92,7 +102,11 @@ class Ledger:
         builds = self.builds()
         return digest_of(
             [f"{r['channel']}/{r['object_sha256']}/{r['content_digest']}" for r in self.intake()]
-            + [f"{layer}/{day}/{b.inputs}/{b.output}" for layer, days in builds.items() for day, b in days.items()]
+            + [
+                f"{layer}/{day}/{b.inputs}/{b.output}"
+                for layer, days in builds.items()
+                for day, b in days.items()
+            ]
         )
 
     def pending_dates(self) -> PendingDates:

@@ -15,9 +15,7 @@ hourly_slots = dg.HourlyPartitionsDefinition(
     start_date=settings().first_slot.strftime("%Y-%m-%dT00"), fmt=HOUR_SLOT, end_offset=1
 )
 daily_slots = dg.DailyPartitionsDefinition(start_date=settings().first_slot.strftime(DAY), end_offset=1)
-event_dates = dg.DailyPartitionsDefinition(
-    start_date=settings().first_event_date.strftime(DAY), end_offset=2
-)
+event_dates = dg.DailyPartitionsDefinition(start_date=settings().first_event_date.strftime(DAY), end_offset=2)
 
 
 def slots_of(channel: str) -> dg.TimeWindowPartitionsDefinition:

@@ -39,9 +39,7 @@ def imported(path: Path) -> set[str]:
 
 
 def parts_of_the_package(path: Path) -> set[str]:
-    return {
-        name.split(".")[1] for name in imported(path) if name.startswith("complaint_assets.")
-    }
+    return {name.split(".")[1] for name in imported(path) if name.startswith("complaint_assets.")}
 
 
 @pytest.mark.parametrize("layer", ALLOWED)

@@ -75,7 +75,9 @@ def checked(key: str) -> str:
     """
     parts = key.split("/")
     if not key or "\0" in key or len(key.encode()) > KEY_LIMIT or any(p in ("", ".", "..") for p in parts):
-        raise ValueError("an object key must be a relative path without empty, '.' or '..' parts, up to 1024 bytes")
+        raise ValueError(
+            "an object key must be a relative path without empty, '.' or '..' parts, up to 1024 bytes"
+        )
     return key
 
 

@@ -90,7 +90,9 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         names = [column.name for column in columns]
         odd = sorted(set(names) ^ set(obj.columns))
         if odd:
-            raise ValueError(f"{asset}: the frame and the declared schema differ in: {', '.join(map(str, odd))}")
+            raise ValueError(
+                f"{asset}: the frame and the declared schema differ in: {', '.join(map(str, odd))}"
+            )
         frame = obj[names]
         frame.attrs = {}  # calls are not data
         rows = pa.Table.from_pandas(frame, preserve_index=False)
@@ -148,10 +150,13 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
     ) -> None:
         where, bounds = _window(table_slice)
         inside = connection.execute(
-            f"SELECT count(*) FROM {_target(table_slice)}{where}", bounds  # noqa: S608 - names only
+            f"SELECT count(*) FROM {_target(table_slice)}{where}",
+            bounds,  # noqa: S608 - names only
         ).fetchall()[0][0]
         if inside != written:
-            raise ValueError(f"{asset}: {written - inside} of {written} rows lie outside the partitions of this run")
+            raise ValueError(
+                f"{asset}: {written - inside} of {written} rows lie outside the partitions of this run"
+            )
 
     def load_input(
         self, context: InputContext, table_slice: TableSlice, connection: duckdb.DuckDBPyConnection
@@ -205,7 +210,7 @@ class TransactionalClient(DuckDbClient):
     @contextmanager
     def connect(context: OutputContext | InputContext, _: TableSlice) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one store or load."""
-        database = (context.resource_config or {})["database"]
+        database = str((context.resource_config or {})["database"])
         writes = isinstance(context, OutputContext)
         if not writes and not Path(database).exists():
             connection = connect(":memory:", read_only=False)

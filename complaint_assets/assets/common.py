@@ -60,4 +60,6 @@ def add_partition_metadata(
 ) -> None:
     """Attach ``figures`` (partition key, then name) so that the UI plots each partition's own numbers."""
     for key in context.partition_keys:
-        context.add_asset_metadata(dict(figures.get(key, {"dagster/partition_row_count": 0})), partition_key=key)
+        context.add_asset_metadata(
+            dict(figures.get(key, {"dagster/partition_row_count": 0})), partition_key=key
+        )

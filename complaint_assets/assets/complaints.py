@@ -49,7 +49,9 @@ def unify(tables: Tables, dates: list[date], moving: list[str]) -> pa.Table:
         elsewhere = tables.scan("standardised", STANDARDISED, where=[("source", "in", moving)])
         outside = pa.compute.and_(
             pa.compute.is_in(elsewhere["complaint_id"], value_set=pa.compute.unique(movable["complaint_id"])),
-            pa.compute.invert(pa.compute.is_in(elsewhere["event_date"], value_set=pa.array(dates, pa.date32()))),
+            pa.compute.invert(
+                pa.compute.is_in(elsewhere["event_date"], value_set=pa.array(dates, pa.date32()))
+            ),
         )
         found = pa.concat_tables([found, elsewhere.filter(outside)])
     connection = ibis.duckdb.connect()

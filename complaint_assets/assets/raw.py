@@ -86,9 +86,7 @@ def build_raw(channel: str) -> dg.AssetsDefinition:
             # A stated slot has no finer arrival time than its end.
             received_at = slot_window(channel, slot)[1] if arrival.slot else arrival.arrived_at
             with stores.inbox.open(arrival) as stream:
-                landed = stores.lake.land(
-                    channel, arrival.source, slot, arrival.name, received_at, stream
-                )
+                landed = stores.lake.land(channel, arrival.source, slot, arrival.name, received_at, stream)
             stores.inbox.remove(arrival)
             new += landed.new
         figures = {}

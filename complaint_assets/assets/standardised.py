@@ -32,7 +32,7 @@ from complaint_assets.partitions import slots_of
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
 from complaint_assets.schemas.validate import set_aside_invalid
-from resources.lake import Lake, RawObject
+from resources.lake import Lake, Manifest, RawObject
 from resources.settings import settings
 from resources.stores import Stores
 from resources.tables import Tables, between, equals
@@ -139,9 +139,9 @@ def standardise_slots(
     intake: list[dict[str, Any]] = []
     figures: dict[str, dict[str, float]] = {}
     for slot in slots:
-        manifest = stores.lake.manifest(channel, slot)
-        of_slot = {"dagster/partition_row_count": 0, "records_in": 0, "quarantined": 0, "bytes": 0, "late": 0}
-        for item in manifest.objects if manifest else ():
+        manifest = stores.lake.manifest(channel, slot) or Manifest(channel, slot, (), "")
+        of_slot: dict[str, float] = {"dagster/partition_row_count": 0, "records_in": 0, "quarantined": 0, "bytes": 0, "late": 0}
+        for item in manifest.objects:
             contract = contracts.get((channel, item.source))
             if contract is None:
                 raise dg.Failure(
@@ -172,7 +172,9 @@ def standardise_slots(
             of_slot["records_in"] += result.records_in
             of_slot["quarantined"] += result.quarantine.num_rows
             of_slot["bytes"] += item.size
-            of_slot["late"] += sum("late" in flags for flags in result.deliveries["quality_flags"].to_pylist())
+            of_slot["late"] += sum(
+                "late" in flags for flags in result.deliveries["quality_flags"].to_pylist()
+            )
         figures[slot] = of_slot
     where = (
         f"{equals('channel', channel)} AND {equals('arrival_date', date.fromisoformat(slots[0][:10]))} "
@@ -189,7 +191,9 @@ def standardise_slots(
             partition_by=["channel", "arrival_date"],
             where=where,
             sort_by=sort_by,
-            statistics=[c for c in ("channel", "source", "slot", "arrival_date", "event_date") if c in schema.names],
+            statistics=[
+                c for c in ("channel", "source", "slot", "arrival_date", "event_date") if c in schema.names
+            ],
         )
     Ledger(stores.tables).record_intake(channel, slots, intake)
     return figures

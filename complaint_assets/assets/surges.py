@@ -76,7 +76,9 @@ def surge_metrics(
     as_of = ledger.as_of()
     dates = [day for day in run_dates(context) if day in facts]
     if not dates or as_of is None:
-        frame = to_pandas(from_pandas(pd.DataFrame(columns=list(SurgeMetrics.to_schema().columns)), SurgeMetrics))
+        frame = to_pandas(
+            from_pandas(pd.DataFrame(columns=list(SurgeMetrics.to_schema().columns)), SurgeMetrics)
+        )
         return dg.MaterializeResult(value=frame, metadata={"rows_written": 0})
     inputs = {day: metric_inputs(facts, day, as_of) for day in dates}
     counts = counts_between(warehouse, dates[0] - timedelta(days=BASELINE_DAYS), dates[-1])
@@ -84,19 +86,20 @@ def surge_metrics(
     outputs = digests_by_date(rows)
     frame = to_pandas(rows)
     frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "surge_metrics", inputs, outputs)
-    sums = frame.groupby(frame["event_date"].astype(str))[["subjects", "expected", "amplifications"]].sum()
-    worst = frame.groupby(frame["event_date"].astype(str))["score"].max().fillna(0)
+    per_day = rows.group_by("event_date").aggregate(
+        [("subjects", "sum"), ("expected", "sum"), ("amplifications", "sum"), ("score", "max")]
+    )
     add_partition_metadata(
         context,
         {
-            day.isoformat(): {
-                "dagster/partition_row_count": count,
-                "complainants": int(sums.at[day.isoformat(), "subjects"]),
-                "expected_complainants": float(sums.at[day.isoformat(), "expected"]),
-                "amplifications": int(sums.at[day.isoformat(), "amplifications"]),
-                "highest_score": float(worst[day.isoformat()]),
+            day["event_date"].isoformat(): {
+                "dagster/partition_row_count": outputs[day["event_date"]][1],
+                "complainants": day["subjects_sum"],
+                "expected_complainants": day["expected_sum"] or 0.0,
+                "amplifications": day["amplifications_sum"],
+                "highest_score": day["score_max"] or 0.0,
             }
-            for day, (_, count) in outputs.items()
+            for day in per_day.to_pylist()
         },
     )
     return dg.MaterializeResult(value=frame, metadata={"rows_written": len(frame)})

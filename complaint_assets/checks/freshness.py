@@ -36,7 +36,10 @@ def build_freshness_check(channel: str) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=age <= allowed_age(channel),
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"newest_slot": slot or "none", "age_hours": round(min(age, timedelta(days=9999)) / timedelta(hours=1), 2)},
+            metadata={
+                "newest_slot": slot or "none",
+                "age_hours": round(min(age, timedelta(days=9999)) / timedelta(hours=1), 2),
+            },
         )
 
     return newest_slot_is_fresh

@@ -38,7 +38,9 @@ def load_contracts(folders: Sequence[Path] = ()) -> dict[tuple[str, str], Contra
             contract = load_contract(file)
             key = (contract.channel, contract.source)
             if key in files:
-                raise ContractError(f"{file}: {'/'.join(key)} is already described by {files[key]}; name it otherwise")
+                raise ContractError(
+                    f"{file}: {'/'.join(key)} is already described by {files[key]}; name it otherwise"
+                )
             contracts[key], files[key] = contract, file
     return contracts
 
@@ -54,7 +56,9 @@ def load_contract(file: Path) -> Contract:
         data = json.loads(json.dumps(yaml.safe_load(file.read_text(encoding="utf-8")), default=str))
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
         raise ContractError(f"{file}: not readable as YAML: {error}") from error
-    faults = sorted(_validator().iter_errors(data), key=lambda fault: (len(fault.path), list(map(str, fault.path))))
+    faults = sorted(
+        _validator().iter_errors(data), key=lambda fault: (len(fault.path), list(map(str, fault.path)))
+    )
     if faults:
         raise ContractError("\n".join(f"{file}: {_explain(fault)}" for fault in faults))
     for key, expected in (("channel", file.parent.name), ("source", file.stem)):
@@ -75,7 +79,9 @@ def _validator() -> "Draft202012Validator":
 
 def _explain(fault: "ValidationError") -> str:
     """Key path and what is allowed there, in one line."""
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.absolute_path).lstrip(".")
+    where = "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.absolute_path
+    ).lstrip(".")
     message = fault.message
     schema: Any = fault.schema
     if fault.validator == "additionalProperties" and "properties" in schema:

@@ -252,7 +252,9 @@ def build_contract(data: Mapping[str, Any]) -> Contract:
         missing=frozenset(str(code).strip().casefold() for code in data.get("missing", ())),
         identity=Identity(
             record_id=_paths(identity.get("record_id", ())),
-            version=FieldPath(version["count"] if isinstance(version, dict) else version) if version else None,
+            version=FieldPath(version["count"] if isinstance(version, dict) else version)
+            if version
+            else None,
             version_counts=isinstance(version, dict),
             feed=FieldPath(identity["feed"]) if "feed" in identity else None,
         ),
@@ -285,9 +287,7 @@ def _paths(names: Sequence[str]) -> Paths:
     return tuple(FieldPath(name) for name in names)
 
 
-def _time(
-    key: str, data: Mapping[str, Any], layouts: Sequence[str], beside: Time | None = None
-) -> Time:
+def _time(key: str, data: Mapping[str, Any], layouts: Sequence[str], beside: Time | None = None) -> Time:
     """The time under ``key``; what it leaves out is taken from ``layouts`` and the time ``beside`` it."""
     declared = tuple(data.get("layouts", layouts)) or ("iso8601",)
     zone = data.get("timezone", beside.layouts.timezone if beside else "UTC")

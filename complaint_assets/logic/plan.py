@@ -41,7 +41,9 @@ def complaint_inputs(intake: Iterable[Row]) -> dict[date, str]:
     parts: dict[date, list[str]] = defaultdict(list)
     for row in intake:
         for day in row["event_dates"]:
-            parts[day].append(f"{row['channel']}/{row['source']}/{row['object_sha256']}/{row['content_digest']}")
+            parts[day].append(
+                f"{row['channel']}/{row['source']}/{row['object_sha256']}/{row['content_digest']}"
+            )
     return {day: digest_of(of_day) for day, of_day in parts.items()}
 
 
@@ -96,9 +98,12 @@ def pending_dates(intake: Iterable[Row], builds: Builds, as_of: datetime | None)
     # The day after a rebuilt day is linked to it: rebuild both in one go.
     chain |= {day + timedelta(days=1) for day in chain} & complaints.keys()
     for day in complaints:
-        if day not in enriched or enriched[day].inputs != enriched_inputs(complaints, day):
-            chain.add(day)
-        elif day not in facts or facts[day].inputs != enriched[day].output:
+        if (
+            day not in enriched
+            or enriched[day].inputs != enriched_inputs(complaints, day)
+            or day not in facts
+            or facts[day].inputs != enriched[day].output
+        ):
             chain.add(day)
 
     stale_metrics = {

@@ -4,7 +4,7 @@ A Pandera model is the one definition of a table. The Arrow schema that writes i
 warehouse and the column list shown in the UI are read from the model here and written nowhere else.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import pandera.pandas as pdr
@@ -34,7 +34,7 @@ class Table(pdr.DataFrameModel):
         strict = True
 
 
-def pseudonym(description: str, *, nullable: bool = False, unique: bool = False) -> object:
+def pseudonym(description: str, *, nullable: bool = False, unique: bool = False) -> Any:
     """A column holding a keyed pseudonym of fixed length."""
     return pdr.Field(
         str_length={"min_value": PSEUDONYM, "max_value": PSEUDONYM},
@@ -44,9 +44,9 @@ def pseudonym(description: str, *, nullable: bool = False, unique: bool = False)
     )
 
 
-def column(description: str, *, nullable: bool = False, **checks: object) -> object:
+def column(description: str, *, nullable: bool = False, **checks: Any) -> Any:
     """A described column; ``checks`` are Pandera's (isin, ge, le, str_matches, unique)."""
-    return pdr.Field(nullable=nullable, description=description, **checks)  # type: ignore[arg-type]
+    return pdr.Field(nullable=nullable, description=description, **checks)
 
 
 def arrow_schema(model: type[Table]) -> pa.Schema:
