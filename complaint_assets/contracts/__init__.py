@@ -49,7 +49,7 @@ def load_contract(file: Path) -> Contract:
     """The contract in ``file``.
 
     Raises:
-        ContractError: it cannot be read, breaks the JSON Schema, contradicts itself, or lies in the wrong place.
+        ContractError: it cannot be read, breaks the JSON Schema, contradicts itself, or lies elsewhere.
     """
     try:
         # Through JSON: dates become text and keys become strings, as the schema and the model expect.
@@ -84,8 +84,9 @@ def _explain(fault: "ValidationError") -> str:
     ).lstrip(".")
     message = fault.message
     schema: Any = fault.schema
+    instance: Any = fault.instance
     if fault.validator == "additionalProperties" and "properties" in schema:
-        unknown = sorted(set(fault.instance) - set(schema["properties"]))
-        message = f"unknown key {', '.join(map(repr, unknown))}; allowed are {', '.join(sorted(schema['properties']))}"
+        unknown = ", ".join(repr(key) for key in sorted(instance) if key not in schema["properties"])
+        message = f"unknown key {unknown}; allowed are {', '.join(sorted(schema['properties']))}"
     hint = schema.get("description", "") if isinstance(schema, dict) and where else ""
     return f"{where or 'the file'}: {message}" + (f" ({hint})" if hint else "")

@@ -142,9 +142,9 @@ def _phone(number: str, country: str) -> str | None:
 def normalise_text(text: str) -> str:
     """``text`` with everything folded that transport may change: Unicode form, case, white space."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
-        # Folding case can undo the composition (for example of a dotted capital I): compose once more.
-        text = unicodedata.normalize("NFKC", text.casefold()).translate(_INVISIBLE)
+        # Composed before folding, so that forms meet, and after, because folding can take them apart again.
+        text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold()
+        return " ".join(unicodedata.normalize("NFKC", text).split())
     return " ".join(text.casefold().split())
 
 

@@ -42,10 +42,7 @@ _NOT_NAMES = frozenset(
 )
 _LETTERS = r"[^\W\d_](?:\.(?=[ ][^\W\d_])|(?:[^\W\d_]|['’\-.\u0300-\u036f](?=[^\W\d_]))*)"
 _NAME_WORDS = rf"{_LETTERS}(?:[ ]{_LETTERS}){{0,3}}"
-_NAMES = re.compile(
-    rf"(?P<keep>{_PLACEHOLDER})"
-    rf"|(?<![^\W_])(?P<cue>(?i:{_NAME_CUE})|(?:{_TITLES})\.?[ ])(?P<name>{_NAME_WORDS})"
-)
+_NAMES = re.compile(rf"(?<![^\W_])(?P<cue>(?i:{_NAME_CUE})|(?:{_TITLES})\.?[ ])(?P<name>{_NAME_WORDS})")
 
 # Years from 1900 to 2099 and nothing numeric glued to it, so that few numbers can pass for a date.
 _DAY_MONTH = r"(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])"
@@ -61,7 +58,7 @@ _DOMAIN = r"(?:[\w\-]{1,63}\.){1,6}[^\W\d_]{2,24}(?!\w)"
 _MAILERS = r"(?i:gmail|yahoo|ymail|hotmail|outlook|icloud)(?!\w)"
 
 # Plain words that cannot begin anything below, as "pin", "otp" and "ada at gmail" can: most of a text.
-_WORDS = r"(?<!\w)(?:(?![pPoO])[A-Za-z]++[ ](?=[A-Za-z])(?!at[ ]))++"
+_WORDS = r"(?<!\w)(?:(?![pPoO])[A-Za-z]+[ ](?=[A-Za-z])(?!at[ ]))+"
 
 _IDENTIFIERS = re.compile(
     rf"""
@@ -178,8 +175,6 @@ def _luhn(digits: str) -> bool:
 
 def _name(found: re.Match[str]) -> str:
     """The words behind a cue, masked as far as they can be a name; the rest stays."""
-    if found["keep"]:
-        return found.group()
     words = found["name"].split(" ")
     capital = words[0][0].isupper()
     if not capital and "name" not in found["cue"].casefold():

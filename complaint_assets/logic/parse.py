@@ -1,6 +1,6 @@
 """From the bytes of a raw object to records: bounded in memory, never stopped by a bad record.
 
-What cannot be read becomes a ``Refused`` with a reason. What the fields mean is the matter of ``standardise``.
+What cannot be read becomes a ``Refused`` with a reason. What the fields mean is settled in ``standardise``.
 """
 
 from collections.abc import Callable

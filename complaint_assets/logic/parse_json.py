@@ -13,7 +13,7 @@ MAX_DEPTH = 64
 """Levels of nesting in a document."""
 
 _JSON = json.JSONDecoder(parse_constant=lambda _name: None)  # NaN and Infinity mean missing
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def _nesting(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
@@ -59,15 +59,17 @@ def _records_in(document: Any, form: Format, offset: int, length: int) -> Entrie
 
 
 def _narrow(node: dict[str, Any], steps: Sequence[str]) -> Iterator[dict[str, Any] | None]:
-    """``node`` once per record, with each list on the way narrowed to one element; None where the way is broken."""
+    """``node`` once per record, with each list on the way narrowed to one element.
+
+    None stands for a record to which the way is broken.
+    """
     name = steps[0].removesuffix("[]")
     inner = node.get(name)
     if len(steps) == 1 and inner is None:
         return
+    elements = [inner]
     if steps[0].endswith("[]"):
         elements = inner if isinstance(inner, list) else [None]
-    else:
-        elements = [inner]
     for element in elements:
         if not isinstance(element, dict):
             yield None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from .contract import Contract, Format
-from .records import MAX_RECORD, Entries, Line, Lines, Record, Refused, line_content, joined, read_whole
+from .records import MAX_RECORD, Entries, Line, Lines, Record, Refused, joined, line_content, read_whole
 
 MAX_UNPACKED = 1 << 30
 """Bytes that a workbook may unpack to."""
@@ -17,11 +17,11 @@ MAX_TRIES = 8
 
 csv.field_size_limit(MAX_RECORD)  # the module's own limit is an eighth of what a record may be
 
-_CLOSING = re.compile(rb'(?:[^"]|"")*+"')
+_CLOSING = re.compile(rb'(?:[^"]++|"")*+"')
 
 
 def _open_after(line: bytes, delimiter: bytes, is_open: bool) -> bool:
-    """Whether a quoted field is open at the end of ``line``, if one was at its beginning; as ``csv`` reads it.
+    """Whether a quoted field is open at the end of ``line``, ``is_open`` being its state before; as ``csv`` does.
 
     A quote opens a field only as its first character.
     """
@@ -117,7 +117,7 @@ def read_csv(stream: BinaryIO, contract: Contract) -> Entries:
 
 
 def _hides_row(lines: Sequence[Line], columns: int, form: Format) -> bool:
-    """Whether a good row lies in ``lines``, behind the stray quote of a row with a wrong number of columns."""
+    """Whether a good row lies in ``lines``, behind the stray quote of a row of wrong width."""
     for line in lines:
         if line.raw is not None and not _open_after(line.raw, form.delimiter.encode(form.encoding), False):
             try:

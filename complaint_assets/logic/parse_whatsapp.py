@@ -53,7 +53,7 @@ def read_whatsapp(stream: BinaryIO, contract: Contract) -> Entries:
 
 
 def _read_message(lines: list[Line], size: int, header: re.Pattern[str], form: Format) -> Entries:
-    """The message that ``lines`` hold, its first line and those that go on; nothing if WhatsApp itself wrote it."""
+    """The message that ``lines`` hold, first line and those that go on; nothing if WhatsApp wrote it."""
     if not lines:
         return
     offset = lines[0].offset

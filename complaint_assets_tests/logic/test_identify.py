@@ -5,6 +5,7 @@ import hmac
 import re
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -136,6 +137,12 @@ def test_normalising_an_identifier_again_changes_nothing(kind: str, value: str) 
 def test_normalising_a_text_again_changes_nothing(text: str) -> None:
     once = normalise_text(text)
     assert normalise_text(once) == once
+
+
+@pytest.mark.parametrize("text", ["ß\u0301", "\u03aa\u0301", "İstanbul", "ﬁbre"])
+def test_folding_case_and_form_together_is_stable(text: str) -> None:
+    assert normalise_text(normalise_text(text)) == normalise_text(text)
+    assert normalise_text(unicodedata.normalize("NFD", text)) == normalise_text(text)
 
 
 def test_transport_does_not_change_a_text() -> None:

@@ -96,9 +96,9 @@ def test_a_known_value_is_never_read_inside_a_placeholder() -> None:
 
 # fmt: off
 FRAGMENTS = [
-    "08031234567", "+234", "@", "@ada", "ada@example.com", "@gmail", "[phone]", "[name]", "[", "]", "my name is ",
-    "Mr ", "John", "Obi", " ", ".", "-", "/", "http://x", "www.", "2019-12-04", "₦", "5,000", "GB", "O", "0", "12345",
-    "(", ")", "x12", "::", "1:2:3:4:5", "pin 1234", " at ", " dot com", "_", "\u200b", "version ", "1.2",
+    "08031234567", "+234", "@", "@ada", "ada@example.com", "@gmail", "[phone]", "[name]", "[", "]", "Mr ", "John",
+    "my name is ", "Obi", " ", ".", "-", "/", "http://x", "www.", "2019-12-04", "₦", "5,000", "GB", "O", "0",
+    "12345", "(", ")", "x12", "::", "1:2:3:4:5", "pin 1234", " at ", " dot com", "_", "\u200b", "version ", "1.2",
 ]
 # fmt: on
 

@@ -1,0 +1,392 @@
+"""From records to deliveries in canonical columns; what cannot be used goes to the quarantine with a reason.
+
+Identifiers leave here as pseudonyms, texts and attributes masked. One bad record never stops the others, and
+nothing that is written about it holds a value of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.types import arrow_schema
+
+from .contract import Contract
+from .fields import FieldReader, Fields, as_text
+from .identify import Keys, content_of, delivery_id, normalise_identifier, normalise_text
+from .mask import mask_text
+from .records import Record, Refused
+from .timestamps import AmbiguousTime, UnparseableTime
+
+FUTURE_TOLERANCE = timedelta(days=1)
+LATE_AFTER = timedelta(days=7)
+
+_STANDARDISED = arrow_schema(Standardised)
+_QUARANTINE = arrow_schema(Quarantine)
+_BATCH = 8192
+_MASK_CACHE = 8192
+_LONGEST_SHARED = 64
+_SHORTEST_IDENTIFIER = 7
+_SHORTEST_WORD = 3
+_GLOBAL_KINDS = ("phone", "email")
+_OWN_WORDS = ("phone", "email", "account")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the records come from: the raw object, its slot, and when it arrived (UTC)."""
+
+    channel: str
+    source: str
+    slot: str
+    object_sha256: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Standardising:
+    """What became of an object; every record is either a delivery or in the quarantine."""
+
+    deliveries: pa.Table
+    quarantine: pa.Table
+    records_in: int
+
+
+class _Rejected(Exception):
+    """The record belongs into the quarantine."""
+
+    def __init__(self, reason: str, field: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+
+
+def standardise(
+    entries: Iterable[Record | Refused],
+    contract: Contract,
+    origin: Origin,
+    keys: Keys,
+    country: str,
+    first_event_date: date,
+) -> Standardising:
+    """Canonical columns (``Standardised``) and quarantine (``Quarantine``) of the entries of one object.
+
+    ``country`` is where numbers without country code are dialled. A record that happened before
+    ``first_event_date``, or more than a day after it arrived, is refused.
+
+    Raises:
+        ValueError: the origin is of another source than the contract, or has no UTC time.
+    """
+    if (origin.channel, origin.source) != (contract.channel, contract.source):
+        raise ValueError(
+            f"contract {contract.channel}/{contract.source} cannot read {origin.channel}/{origin.source}"
+        )
+    if origin.received_at.utcoffset() != timedelta(0):
+        raise ValueError("received_at must be in UTC")
+    reader = _RecordReader(contract, origin, keys, country, first_event_date)
+    deliveries = _Collector(_STANDARDISED)
+    quarantine = _Collector(_QUARANTINE)
+    for entry in entries:
+        if isinstance(entry, Refused):
+            quarantine.add(reader.quarantined(entry, entry.reason, entry.field))
+            continue
+        try:
+            row = reader.delivery(entry)
+        except _Rejected as verdict:
+            quarantine.add(reader.quarantined(entry, verdict.reason, verdict.field))
+        except (ValueError, TypeError, KeyError, OverflowError):
+            quarantine.add(reader.quarantined(entry, "invalid_value", None))
+        else:
+            deliveries.add(row)
+    return Standardising(deliveries.table(), quarantine.table(), deliveries.rows + quarantine.rows)
+
+
+class _Collector:
+    """Rows as Arrow batches of one schema."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._rows: list[tuple[Any, ...]] = []
+        self._batches: list[pa.RecordBatch] = []
+        self.rows = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self._rows.append(tuple(row[name] for name in self._schema.names))
+        self.rows += 1
+        if len(self._rows) == _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._rows = []
+
+    def table(self) -> pa.Table:
+        if self._rows:
+            self._flush()
+        return pa.Table.from_batches(self._batches, schema=self._schema)
+
+
+class _RecordReader:
+    """Reads the records of one object under one contract."""
+
+    def __init__(
+        self, contract: Contract, origin: Origin, keys: Keys, country: str, first_event_date: date
+    ) -> None:
+        self._contract = contract
+        self._read = FieldReader(contract)
+        self._origin = origin
+        self._keys = keys
+        self._country = country
+        self._first = first_event_date
+        self._last = origin.received_at + FUTURE_TOLERANCE
+        self._scope = f"{contract.channel}/{contract.source}"
+        self._mapped = frozenset(path.generic for path in contract.mapped)
+        self._known = frozenset(path.generic for path in (*contract.attributes, *contract.required))
+        self._seen: dict[str, int] = {}
+        self._mask_shared: Callable[[str], str] = lru_cache(maxsize=_MASK_CACHE)(
+            lambda value: mask_text(value, country)
+        )
+        self._common = {
+            "channel": origin.channel,
+            "source": origin.source,
+            "slot": origin.slot,
+            "arrival_date": date.fromisoformat(origin.slot[:10]),
+            "object_sha256": origin.object_sha256,
+            "received_at": origin.received_at,
+            "contract_version": contract.version,
+        }
+
+    def quarantined(self, entry: Record | Refused, reason: str, field: str | None) -> dict[str, Any]:
+        """The row of the quarantine for ``entry``."""
+        return {
+            **self._common,
+            "quarantine_id": self._delivery_id(entry),
+            "byte_offset": entry.byte_offset,
+            "byte_length": entry.byte_length,
+            "reason": reason,
+            "field": field,
+        }
+
+    def delivery(self, record: Record) -> dict[str, Any]:
+        """The row of the deliveries for ``record``.
+
+        Raises:
+            _Rejected: it belongs into the quarantine.
+            ValueError, TypeError, KeyError, OverflowError: a value is of an unexpected form.
+        """
+        read, fields = self._read, record.fields
+        flags: set[str] = set()
+        missing = read.missing_field(fields)
+        if missing is not None:
+            raise _Rejected("missing_required", missing)
+        occurred_at, quality = self._occurred_at(fields, flags)
+        own = self._own_words(fields)
+        text = read.text(fields)
+        author_ref = self._author_ref(fields)
+        if author_ref is None:
+            flags.add("no_author")
+        if text is None:
+            flags.add("no_text")
+        record_id = read.record_id(fields)
+        latitude, longitude = read.coordinates(fields, flags)
+        content = content_of(text) if text else None
+        return {
+            **self._common,
+            "delivery_id": self._delivery_id(record),
+            "complaint_id": self._complaint_id(fields, record_id, author_ref, occurred_at, quality, text),
+            "feed": read.feed(fields),
+            "source_record_id": record_id,
+            "record_version": read.version(fields, flags),
+            "byte_offset": record.byte_offset,
+            "byte_length": record.byte_length,
+            "occurred_at": occurred_at,
+            "occurred_at_quality": quality,
+            "event_date": occurred_at.date(),
+            "author_ref": author_ref,
+            "text": mask_text(text, self._country, own) if text else None,
+            "content_key": self._keys.pseudonym("content", content) if content else None,
+            "is_amplification": read.is_amplification(fields, text),
+            "rating": read.rating(fields, flags),
+            "declared_class": self._contract.declared_class,
+            "source_category": self._masked(read.category(fields), own),
+            "resolution_status": read.status(fields, flags),
+            "resolved_at": self._resolved_at(fields, occurred_at, flags),
+            "place": self._masked(read.place(fields), own),
+            "latitude": latitude,
+            "longitude": longitude,
+            "attributes": self._attributes(fields, own, flags),
+            "quality_flags": sorted(flags),
+        }
+
+    # Identity
+
+    def _delivery_id(self, entry: Record | Refused) -> str:
+        return delivery_id(self._origin.object_sha256, entry.byte_offset, entry.ordinal)
+
+    def _complaint_id(
+        self,
+        fields: Fields,
+        record_id: str | None,
+        author_ref: str | None,
+        occurred_at: datetime,
+        quality: str,
+        text: str | None,
+    ) -> str:
+        """Pseudonym of the delivery key: which event this is, in whatever object it comes.
+
+        By the source's own id; else by who said what when, as far as that tells events apart; else by the
+        whole record and its number among equal ones in the object, so that equal rows stay separate and a
+        file exported again matches itself.
+        """
+        key: list[Any]
+        if record_id is not None:
+            key = ["id", self._scope, record_id]
+        elif text is not None and quality in ("exact", "minute"):
+            key = ["said", self._scope, author_ref, occurred_at.isoformat(), normalise_text(text)]
+        else:
+            canonical = json.dumps(fields, sort_keys=True, default=str)
+            fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
+            number = self._seen[fingerprint] = self._seen.get(fingerprint, -1) + 1
+            key = ["record", self._scope, fingerprint, number]
+        return self._keys.pseudonym("complaint", json.dumps(key))
+
+    def _author_ref(self, fields: Fields) -> str | None:
+        for author in self._contract.author:
+            value = self._read.value(fields, author.field)
+            if value is None:
+                continue
+            identifier = normalise_identifier(author.kind, value, self._country)
+            if identifier is not None:
+                scope = "" if author.kind in _GLOBAL_KINDS else f"{self._scope}|"
+                return self._keys.pseudonym("author", f"{author.kind}|{scope}{identifier}")
+        return None
+
+    def _own_words(self, fields: Fields) -> tuple[str, ...]:
+        """What the record says of the customer, to be masked wherever it turns up again.
+
+        Handles and platform ids are left out: they are often ordinary words.
+        """
+        found: list[str] = []
+        for path in self._contract.personal:
+            _collect_strings(path.read(fields), found)
+        for author in self._contract.author:
+            if author.kind in _OWN_WORDS:
+                _collect_strings(author.field.read(fields), found)
+        return tuple(dict.fromkeys(word for word in found if self._read.present(word) is not None))
+
+    # Times
+
+    def _occurred_at(self, fields: Fields, flags: set[str]) -> tuple[datetime, str]:
+        declared = self._contract.occurred_at
+        received_at = self._origin.received_at
+        first_field = declared.fields[0].text if declared.fields else None
+        try:
+            parsed = self._read.time(fields, declared)
+        except AmbiguousTime:
+            raise _Rejected("ambiguous_time", first_field) from None
+        except UnparseableTime:
+            raise _Rejected("unparseable_time", first_field) from None
+        if parsed is None:
+            if declared.otherwise is None:
+                raise _Rejected("missing_required", first_field)
+            if declared.otherwise == "received":
+                return received_at, "received"
+            at, quality = datetime.combine(declared.otherwise, time(tzinfo=UTC)), "declared"
+        else:
+            at, quality = parsed.at, parsed.quality
+        if at.date() < self._first or at > self._last:
+            raise _Rejected("time_out_of_range", first_field)
+        if at > received_at:
+            flags.add("future_time")
+        elif received_at - at > LATE_AFTER and quality != "declared":
+            flags.add("late")
+        if parsed is not None and parsed.fold:
+            flags.add("repeated_hour")
+        return at, quality
+
+    def _resolved_at(self, fields: Fields, occurred_at: datetime, flags: set[str]) -> datetime | None:
+        declared = self._contract.resolved_at
+        try:
+            parsed = self._read.time(fields, declared) if declared else None
+        except (UnparseableTime, AmbiguousTime):
+            flags.add("invalid_resolved_at")
+            return None
+        if parsed is None:
+            return None
+        # A date without time of day stands for the whole day.
+        ends = parsed.at + timedelta(days=1) if parsed.quality == "date" else parsed.at
+        if ends < occurred_at or parsed.at > self._last:
+            flags.add("invalid_resolved_at")
+            return None
+        return max(parsed.at, occurred_at)
+
+    # Everything else
+
+    def _masked(self, value: str | None, own: tuple[str, ...]) -> str | None:
+        """``value`` masked. Short values repeat from record to record, so their masks are remembered."""
+        if value is None or len(value) > _LONGEST_SHARED or _shares_a_word(value, own):
+            return value and mask_text(value, self._country, own)
+        return self._mask_shared(value)
+
+    def _attributes(self, fields: Fields, own: tuple[str, ...], flags: set[str]) -> str:
+        """The fields that the contract does not map, as a JSON object of field paths."""
+        kept: dict[str, Any] = {}
+
+        def walk(value: Any, path: str, known: bool) -> None:
+            if path in self._mapped:
+                return
+            known = known or path in self._known
+            if isinstance(value, dict):
+                for name, inner in value.items():
+                    walk(inner, f"{path}.{name}" if path else name, known)
+            elif isinstance(value, list):
+                for inner in value:
+                    walk(inner, f"{path}[]", known)
+            elif (leaf := self._read.present(value)) is not None:
+                if not known:
+                    flags.add("new_field")
+                kept.setdefault(self._mask_shared(path), []).append(self._attribute(leaf, own))
+
+        walk(fields, "", known=False)
+        flat = {path: leaves if "[]" in path else leaves[-1] for path, leaves in kept.items()}
+        return json.dumps(flat, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    def _attribute(self, value: Any, own: tuple[str, ...]) -> Any:
+        if isinstance(value, str):
+            return self._masked(value, own)
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            # A spreadsheet or JSON may hold a phone number as a number.
+            text = as_text(value)
+            masked = self._mask_shared(text) if len(text) >= _SHORTEST_IDENTIFIER else text
+            return value if masked == text else masked
+        return as_text(value)
+
+
+def _collect_strings(value: Any, found: list[str]) -> None:
+    if isinstance(value, str):
+        found.append(value.strip())
+    elif isinstance(value, dict):
+        for inner in value.values():
+            _collect_strings(inner, found)
+    elif isinstance(value, list):
+        for inner in value:
+            _collect_strings(inner, found)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found.append(as_text(value))
+
+
+def _shares_a_word(value: str, own: tuple[str, ...]) -> bool:
+    """Whether a word of ``own`` turns up in ``value``."""
+    folded = value.casefold()
+    words = (word.strip(".,;") for phrase in own for word in phrase.casefold().split())
+    return any(len(word) >= _SHORTEST_WORD and word in folded for word in words)
