@@ -27,7 +27,7 @@ taxonomy_app = typer.Typer(no_args_is_help=True, help="The rules that classify c
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(taxonomy_app, name="taxonomy")
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 150)
 err = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -168,7 +168,7 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
                     tags=planned.tags,
                     run_config={
                         **planned.run_config,
-                        "loggers": {"console": {"config": {"log_level": "ERROR"}}},
+                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                     },
                     raise_on_error=False,
                 )

@@ -1,6 +1,7 @@
 """The two clocks: slots (when bytes arrived) and event dates (when contacts happened), all in UTC."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import dagster as dg
 
@@ -39,20 +40,26 @@ def slot_window(channel: str, slot: str) -> tuple[datetime, datetime]:
     return start, start + (timedelta(hours=1) if hourly else timedelta(days=1))
 
 
+MOST_RANGES = 8
+"""Scattered partitions become at most so many runs: a run's start costs more than an idle rebuild."""
+
+
 def ranges(keys: list[str], definition: dg.TimeWindowPartitionsDefinition) -> list[tuple[str, str]]:
-    """``keys`` as the fewest contiguous (first, last) ranges, in order: one run each."""
+    """``keys`` as (first, last) ranges, in order: one run each.
+
+    Neighbours share a range. Where that leaves more than ``MOST_RANGES``, the nearest ranges are joined and
+    what lies between is covered too, which changes nothing but costs the time of a rebuild.
+    """
+    ordered = sorted(set(keys))
+    windows = [definition.time_window_for_partition_key(key) for key in ordered]
+    gaps = [after.start - before.end for before, after in pairwise(windows)]
+    widest = sorted((gap for gap in gaps if gap), reverse=True)[: MOST_RANGES - 1]
+    smallest_cut = widest[-1] if widest else None
     result: list[tuple[str, str]] = []
-    window_end: datetime | None = None
-    for key in sorted(set(keys)):
-        window = definition.time_window_for_partition_key(key)
-        if result and window_end == window.start:
-            result[-1] = (result[-1][0], key)
-        else:
-            result.append((key, key))
-        window_end = window.end
+    for position, key in enumerate(ordered):
+        gap = gaps[position - 1] if position else None
+        cut = gap is None or (smallest_cut is not None and gap >= smallest_cut and len(result) < MOST_RANGES)
+        result = [*result, (key, key)] if cut else [*result[:-1], (result[-1][0], key)]
     return result
 
 
-def days(first: date, last: date) -> list[date]:
-    """Every day from ``first`` to ``last``, both included."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -79,7 +79,8 @@ class Settings(BaseSettings):
 
     @property
     def warehouse(self) -> Path:
-        return self.home / "warehouse.duckdb"
+        # Not named as the schema in it: DuckDB would take one for the other.
+        return self.home / "complaints.duckdb"
 
     @property
     def marts(self) -> Path:

@@ -5,6 +5,7 @@ from datetime import date
 import dagster as dg
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from complaint_assets.assets.common import (
     ONE_RUN,
@@ -20,6 +21,7 @@ from complaint_assets.contracts import load_contracts
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.deduplicate import merge_deliveries
 from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.plan import complaint_inputs, digest_of
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.complaints import Complaints
@@ -44,24 +46,22 @@ def unify(tables: Tables, dates: list[date], moving: list[str]) -> pa.Table:
     """
     window = [("event_date", ">=", dates[0]), ("event_date", "<=", dates[-1])]
     found = tables.scan("standardised", STANDARDISED, where=window)
-    movable = found.filter(pa.compute.is_in(found["source"], value_set=pa.array(moving, pa.string())))
+    movable = found.filter(pc.is_in(found["source"], value_set=pa.array(moving, pa.string())))
     if movable.num_rows:
         elsewhere = tables.scan("standardised", STANDARDISED, where=[("source", "in", moving)])
-        outside = pa.compute.and_(
-            pa.compute.is_in(elsewhere["complaint_id"], value_set=pa.compute.unique(movable["complaint_id"])),
-            pa.compute.invert(
-                pa.compute.is_in(elsewhere["event_date"], value_set=pa.array(dates, pa.date32()))
+        outside = pc.and_(
+            pc.is_in(elsewhere["complaint_id"], value_set=pc.unique(movable["complaint_id"])),
+            pc.invert(
+                pc.is_in(elsewhere["event_date"], value_set=pa.array(dates, pa.date32()))
             ),
         )
         found = pa.concat_tables([found, elsewhere.filter(outside)])
-    connection = ibis.duckdb.connect()
-    connection.raw_sql("SET TimeZone = 'UTC'")
-    try:
-        merged = merge_deliveries(connection.create_table("deliveries", found, temp=True))
-        wanted = merged.filter(merged.event_date.between(dates[0], dates[-1]))
-        return wanted.to_pyarrow().select(COMPLAINTS.names).cast(COMPLAINTS)
-    finally:
-        connection.disconnect()
+
+    def of_dates(deliveries: ibis.Table) -> ibis.Table:
+        merged = merge_deliveries(deliveries)
+        return merged.filter(merged.event_date.between(dates[0], dates[-1]))
+
+    return evaluate(of_dates, found).select(COMPLAINTS.names).cast(COMPLAINTS)
 
 
 @dg.asset(
@@ -106,11 +106,11 @@ def complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.Material
         built = {day: inputs.get(day, digest_of([])) for day in dates if day in inputs or day in known}
         ledger.record_builds("complaints", built, outputs)
         for day, (_, count) in outputs.items():
-            of_day = rows.filter(pa.compute.equal(rows["event_date"], pa.scalar(day, pa.date32())))
+            of_day = rows.filter(pc.equal(rows["event_date"], pa.scalar(day, pa.date32())))
             figures[day.isoformat()] = {
                 "dagster/partition_row_count": count,
-                "duplicate_deliveries": pa.compute.sum(of_day["deliveries"]).as_py() - count,
-                "amplifications": pa.compute.sum(of_day["is_amplification"]).as_py(),
+                "duplicate_deliveries": pc.sum(of_day["deliveries"]).as_py() - count,
+                "amplifications": pc.sum(of_day["is_amplification"]).as_py(),
             }
         total += rows.num_rows
     add_partition_metadata(context, figures)

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 import dagster as dg
-import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +21,7 @@ from complaint_assets.ledger import Ledger
 from complaint_assets.logic.deduplicate import link_repeats
 from complaint_assets.logic.digest import digests_by_date
 from complaint_assets.logic.enrich import enrich
+from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.plan import enriched_inputs
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.enriched import EnrichedComplaints
@@ -48,13 +48,7 @@ def enrich_dates(tables: Tables, dates: list[date], rules: Rules) -> pa.Table:
     before = tables.scan("complaints", COMPLAINTS, where=[("event_date", "=", dates[0] - timedelta(days=1))])
     subjects = pc.drop_null(pc.unique(of_dates["subject_id"]))
     earlier = enrich(before.filter(pc.is_in(before["subject_id"], value_set=subjects)), rules)
-    connection = ibis.duckdb.connect()
-    connection.raw_sql("SET TimeZone = 'UTC'")
-    try:
-        contacts = pa.concat_tables([enriched.select(LINKED), earlier.select(LINKED)])
-        links = link_repeats(connection.create_table("contacts", contacts, temp=True)).to_pyarrow()
-    finally:
-        connection.disconnect()
+    links = evaluate(link_repeats, pa.concat_tables([enriched.select(LINKED), earlier.select(LINKED)]))
     position = pc.index_in(enriched["complaint_id"], value_set=links["complaint_id"])
     repeat_of = pc.take(links["repeat_of"], position)
     return enriched.set_column(ENRICHED.get_field_index("repeat_of"), ENRICHED.field("repeat_of"), repeat_of)

@@ -18,6 +18,7 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
 from complaint_assets.assets.surges import surge_forecast, surge_metrics, surges
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
+from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.features import customer_features as features_of
 from complaint_assets.logic.marts import data_science, operations_hourly, reporting_daily
 from complaint_assets.logic.report import operations_report, reporting_report
@@ -50,14 +51,8 @@ def from_facts(
 def masked_complaints(tables: Tables) -> pa.Table:
     """Every enriched complaint in the columns that data scientists may see."""
     columns = list(DataScienceComplaints.to_schema().columns)
-    connection = ibis.duckdb.connect()
-    try:
-        enriched = connection.create_table(
-            "enriched", tables.scan("enriched_complaints", ENRICHED, columns=columns), temp=True
-        )
-        return data_science(enriched).to_pyarrow().cast(arrow_schema(DataScienceComplaints))
-    finally:
-        connection.disconnect()
+    enriched = tables.scan("enriched_complaints", ENRICHED, columns=columns)
+    return evaluate(data_science, enriched).cast(arrow_schema(DataScienceComplaints))
 
 
 @dg.asset(

@@ -3,7 +3,6 @@
 from functools import partial
 
 import dagster as dg
-import ibis
 import pandas as pd
 
 from complaint_assets.assets.common import (
@@ -19,6 +18,7 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.facts import facts_of
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.types import arrow_schema, to_pandas
@@ -55,13 +55,7 @@ def complaint_facts(context: dg.AssetExecutionContext, stores: Stores) -> dg.Mat
         columns=[name for name in ENRICHED.names if name not in ("masked_text", "evidence")],
         where=[("event_date", ">=", dates[0]), ("event_date", "<=", dates[-1])],
     )
-    connection = ibis.duckdb.connect()
-    connection.raw_sql("SET TimeZone = 'UTC'")
-    try:
-        rows = facts_of(connection.create_table("enriched", enriched, temp=True)).to_pyarrow()
-    finally:
-        connection.disconnect()
-    rows = rows.select(FACTS.names).cast(FACTS)
+    rows = evaluate(facts_of, enriched).select(FACTS.names).cast(FACTS)
     outputs = digests_by_date(rows)
     add_partition_metadata(
         context, {day.isoformat(): {"dagster/partition_row_count": n} for day, (_, n) in outputs.items()}

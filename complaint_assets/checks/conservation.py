@@ -1,7 +1,6 @@
 """Nothing lost, nothing counted twice: per raw slot, records in equal what became of them."""
 
 import dagster as dg
-import ibis
 import pyarrow as pa
 
 from complaint_assets.assets.complaints import COMPLAINTS, STANDARDISED
@@ -9,6 +8,7 @@ from complaint_assets.assets.enriched import ENRICHED
 from complaint_assets.assets.standardised import QUARANTINE
 from complaint_assets.ledger import INTAKE, Ledger
 from complaint_assets.logic.conservation import account
+from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.schemas.types import CHANNELS
 from resources.stores import Stores
 from resources.tables import Tables
@@ -20,12 +20,10 @@ SAMPLE = 20
 def slot_accounts(tables: Tables, channel: str) -> pa.Table:
     """The account of every slot of ``channel``, columns as in ``logic.conservation.account``."""
     of_channel = [("channel", "=", channel)]
-    connection = ibis.duckdb.connect()
-    try:
-        sources = {
-            name: connection.create_table(
-                name, tables.scan(name, schema, columns=columns, where=of_channel), temp=True
-            )
+    return evaluate(
+        account,
+        *(
+            tables.scan(name, schema, columns=columns, where=of_channel)
             for name, schema, columns in (
                 ("intake", INTAKE, ["channel", "slot", "records_in"]),
                 ("standardised", STANDARDISED, ["channel", "slot", "delivery_id", "complaint_id"]),
@@ -33,10 +31,8 @@ def slot_accounts(tables: Tables, channel: str) -> pa.Table:
                 ("complaints", COMPLAINTS, ["complaint_id", "first_delivery_id"]),
                 ("enriched_complaints", ENRICHED, ["complaint_id", "contact_class"]),
             )
-        }
-        return account(*sources.values()).to_pyarrow()
-    finally:
-        connection.disconnect()
+        ),
+    )
 
 
 def build_conservation_check(channel: str) -> dg.AssetChecksDefinition:

@@ -105,7 +105,7 @@ def mask_text(text: str, country: str, known: Iterable[str] = (), brands: Collec
         known: what the customer's own record says about them: name, e-mail, phone, address.
         brands: handles to keep, lower case and without @: the company's own.
     """
-    known = tuple(known)
+    known = sorted(set(known), key=lambda value: (-len(value), value))  # whole names before their parts
     if not known and _WORTH_A_LOOK.search(text) is None:
         return text
     # A placeholder can lay open what stood glued to the identifier, so look again until nothing is found.
@@ -123,7 +123,7 @@ def mask(texts: pa.StringArray, country: str, brands: Collection[str] = ()) -> p
     )
 
 
-def _mask_once(text: str, country: str, known: tuple[str, ...], brands: Collection[str]) -> str:
+def _mask_once(text: str, country: str, known: list[str], brands: Collection[str]) -> str:
     for value in known:
         text = _mask_known(text, value, country)
     if _WORTH_A_LOOK.search(text) is None:

@@ -21,7 +21,7 @@ _CLOSING = re.compile(rb'(?:[^"]++|"")*+"')
 
 
 def _open_after(line: bytes, delimiter: bytes, is_open: bool) -> bool:
-    """Whether a quoted field is open at the end of ``line``, ``is_open`` being its state before; as ``csv`` does.
+    """Whether a quoted field is open at the end of ``line``, as ``csv`` reads it; ``is_open``: before it.
 
     A quote opens a field only as its first character.
     """
@@ -40,7 +40,11 @@ def _open_after(line: bytes, delimiter: bytes, is_open: bool) -> bool:
 
 
 def _take_row(lines: Lines, delimiter: bytes) -> tuple[list[Line], bool]:
-    """The lines of the next row, and whether it ends within them and within the size of a record."""
+    """The lines of the next row, and whether it ends within them; no lines at the end of the object.
+
+    A row that does not end within the size of a record began with a stray quote, which must not swallow the
+    rows behind it: its first line is given up, and the others are read anew.
+    """
     taken: list[Line] = []
     size = 0
     is_open = False
@@ -48,72 +52,79 @@ def _take_row(lines: Lines, delimiter: bytes) -> tuple[list[Line], bool]:
         taken.append(line)
         size += line.size
         if line.raw is None or size > MAX_RECORD + 2:
-            return taken, False
+            break
         is_open = _open_after(line.raw, delimiter, is_open)
         if not is_open:
             return taken, True
+    if taken:
+        given_up = 1 if taken[0].tries < MAX_TRIES else max(1, len(taken) - 1)
+        lines.put_back(taken[given_up:])
+        del taken[given_up:]
     return taken, False
 
 
-def _cells(raw: bytes, form: Format) -> list[str]:
-    return next(csv.reader([raw.decode(form.encoding)], delimiter=form.delimiter), [])
+def _cells(raw: bytes, form: Format, strict: bool = False) -> list[str]:
+    """The cells of one row; if ``strict``, nothing may follow a closing quote.
+
+    Raises:
+        UnicodeDecodeError, csv.Error
+    """
+    return next(csv.reader([raw.decode(form.encoding)], delimiter=form.delimiter, strict=strict), [])
 
 
 def read_csv(stream: BinaryIO, contract: Contract) -> Entries:
     form = contract.format
     delimiter = form.delimiter.encode(form.encoding)
     lines = Lines(stream)
-    names: list[str] = []
-    preamble = form.preamble_rows
+    for _row in range(form.preamble_rows):
+        _take_row(lines, delimiter)
+    names = _read_header(lines, delimiter, contract)
+    if isinstance(names, Refused):
+        yield names
+        return
     while True:
         taken, complete = _take_row(lines, delimiter)
         if not taken:
-            break
-        if not complete:
-            # A stray quote must not swallow the rows behind it: give up its line only.
-            cut = 1 if taken[0].tries < MAX_TRIES else len(taken)
-            lines.put_back(taken[cut:])
-            taken = taken[:cut]
-        offset = taken[0].offset
-        if preamble:
-            preamble -= 1
+            return
+        offset, raw = taken[0].offset, joined(taken)
+        if taken[0].raw is None:
+            yield Refused(offset, taken[0].size, 0, "oversize")
             continue
-        if not complete:
-            long = taken[0].raw is None
-            size = sum(line.size for line in taken) if long else len(joined(taken))
-            if not names:
-                break
-            yield Refused(offset, size, 0, "oversize" if long else "malformed")
-            continue
-        raw = joined(taken)
         try:
-            cells = _cells(raw, form)
+            # A row over several lines with text behind a closing quote began with a stray one.
+            cells = _cells(raw, form, strict=len(taken) > 1) if complete else None
         except UnicodeDecodeError:
-            if not names:
-                yield Refused(0, lines.rest(), 0, "undecodable")
-                return
             yield Refused(offset, len(raw), 0, "undecodable")
             continue
         except csv.Error:
-            yield Refused(offset, len(raw), 0, "malformed")
+            cells = None
+        if cells is not None and not any(cell.strip() for cell in cells):
             continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if not names:
-            names = _names(cells)
-            missing = _missing_column(names, contract)
-            if missing:
-                yield Refused(0, lines.rest(), 0, "missing_required", missing)
-                return
-        elif len(cells) == len(names):
+        if cells is not None and len(cells) == len(names):
             yield Record(offset, len(raw), 0, dict(zip(names, cells, strict=True)))
         elif taken[0].tries < MAX_TRIES and _hides_row(taken[1:], len(names), form):
             lines.put_back(taken[1:])
             yield Refused(offset, len(joined(taken[:1])), 0, "malformed")
         else:
             yield Refused(offset, len(raw), 0, "malformed")
-    if not names:
-        yield Refused(0, lines.rest(), 0, "missing_required", "header")
+
+
+def _read_header(lines: Lines, delimiter: bytes, contract: Contract) -> list[str] | Refused:
+    """The names of the columns, or why the whole object is refused."""
+    cells: list[str] = []
+    while not any(cell.strip() for cell in cells):
+        taken, complete = _take_row(lines, delimiter)
+        if not complete:
+            return Refused(0, lines.rest(), 0, "missing_required", "header")
+        try:
+            cells = _cells(joined(taken), contract.format)
+        except UnicodeDecodeError:
+            return Refused(0, lines.rest(), 0, "undecodable", "header")
+        except csv.Error:
+            return Refused(0, lines.rest(), 0, "malformed", "header")
+    names = _names(cells)
+    missing = _missing_column(names, contract)
+    return Refused(0, lines.rest(), 0, "missing_required", missing) if missing else names
 
 
 def _hides_row(lines: Sequence[Line], columns: int, form: Format) -> bool:

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 Quality = Literal["exact", "minute", "date"]
 
 
-class UnparseableTime(ValueError):  # noqa: N818 (named as its quarantine reason)
+class UnparseableTime(ValueError):
     """No declared layout gives an instant for the value."""
 
 
-class AmbiguousTime(ValueError):  # noqa: N818 (named as its quarantine reason)
+class AmbiguousTime(ValueError):
     """Two declared layouts give different instants for the value."""
 
 

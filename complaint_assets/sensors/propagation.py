@@ -10,8 +10,6 @@ from complaint_assets.ledger import Ledger
 from resources.settings import settings
 from resources.stores import Stores
 
-MOST_RUNS = 20
-"""Most runs asked for in one tick; what remains is found again by the next."""
 RETRY_MINUTES = 10
 """A range whose run failed and left the ledger as it was is asked for again after so long."""
 
@@ -34,7 +32,7 @@ def propagation(context: dg.SensorEvaluationContext, stores: Stores) -> dg.Senso
     """One tick: the ledger says what is pending; while a build runs, it is left to finish."""
     if context.instance.get_runs_count(dg.RunsFilter(statuses=ACTIVE, tags=BUILD_TAGS)):
         return dg.SkipReason("a build is queued or running; what it leaves pending is asked for afterwards")
-    runs = list(build_runs(stores))[:MOST_RUNS]
+    runs = list(build_runs(stores))
     if not runs:
         return dg.SkipReason("every event date is up to date")
     now = datetime.now(UTC)

