@@ -35,12 +35,9 @@ class PlannedRun:
 
 def ingest_runs(channel: str, slots: list[str], sealed_marks: list[str]) -> list[PlannedRun]:
     """Runs that take in ``slots`` of ``channel``."""
-    config = (
-        {"ops": {f"raw__{channel}": {"config": {"sealed": sorted(sealed_marks)}}}} if sealed_marks else {}
-    )
+    config = {"ops": {f"raw__{channel}": {"config": {"sealed": sorted(sealed_marks)}}}} if sealed_marks else {}
     return [
-        PlannedRun(f"ingest_{channel}", first, last, config)
-        for first, last in ranges(slots, slots_of(channel))
+        PlannedRun(f"ingest_{channel}", first, last, config) for first, last in ranges(slots, slots_of(channel))
     ]
 
 

@@ -83,9 +83,7 @@ def land(
     contracts = load_contracts(settings().contract_folders())
     if (channel, source) not in contracts:
         known = ", ".join(sorted(f"{c}/{s}" for c, s in contracts))
-        raise WrongUse(
-            f"{channel}/{source} has no contract. Known: {known}. More folders: COMPLAINTS_CONTRACTS."
-        )
+        raise WrongUse(f"{channel}/{source} has no contract. Known: {known}. More folders: COMPLAINTS_CONTRACTS.")
     for path in files:
         if not path.is_file():
             raise WrongUse(f"{path} is not a file")
@@ -134,9 +132,7 @@ def run(
     """
     if bool(from_date) != bool(to_date):
         raise WrongUse("--from and --to go together")
-    done = run_everything(
-        (from_date.date(), to_date.date()) if from_date and to_date else None, quiet=as_json
-    )
+    done = run_everything((from_date.date(), to_date.date()) if from_date and to_date else None, quiet=as_json)
     show(done, as_json, "Runs")
 
 
@@ -253,8 +249,8 @@ def status(as_json: AsJson = False) -> None:
 
 def layer_rows() -> list[dict[str, Any]]:
     """Rows of every table."""
-    from complaint_assets.tables import LAKE_TABLES, WAREHOUSE_TABLES
     from complaint_assets.schemas.types import arrow_schema
+    from complaint_assets.tables import LAKE_TABLES, WAREHOUSE_TABLES
 
     home, store = stores(), warehouse()
     rows = []
@@ -280,9 +276,7 @@ def surges(
     from complaint_assets.schemas.surges import Surges
     from complaint_assets.schemas.types import arrow_schema
 
-    rows = (
-        warehouse().read("surges", arrow_schema(Surges)).sort_by([("started_at", "descending")]).to_pylist()
-    )
+    rows = warehouse().read("surges", arrow_schema(Surges)).sort_by([("started_at", "descending")]).to_pylist()
     if not all_surges:
         rows = [row for row in rows if row["status"] == "open"]
     names = (
@@ -355,9 +349,7 @@ def quarantine_show(
 
 @quarantine_app.command("replay")
 def quarantine_replay(
-    channel: Annotated[
-        str, typer.Argument(help="Channel whose slots with quarantined records are read again.")
-    ],
+    channel: Annotated[str, typer.Argument(help="Channel whose slots with quarantined records are read again.")],
     as_json: AsJson = False,
 ) -> None:
     """Read slots with quarantined records again, after their contract was mended."""
@@ -400,9 +392,7 @@ def table_digests() -> dict[str, str]:
     from complaint_assets.tables import LAKE_TABLES, WAREHOUSE_TABLES
 
     home, store = stores(), warehouse()
-    lake = {
-        name: digest_of(home.tables.scan(name, arrow_schema(model))) for name, model in LAKE_TABLES.items()
-    }
+    lake = {name: digest_of(home.tables.scan(name, arrow_schema(model))) for name, model in LAKE_TABLES.items()}
     rest = {name: digest_of(store.read(name, arrow_schema(m))) for name, m in WAREHOUSE_TABLES.items()}
     return lake | rest
 

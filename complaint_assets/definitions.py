@@ -16,8 +16,8 @@ from complaint_assets.checks.freshness import freshness_job
 from complaint_assets.jobs import default_jobs
 from complaint_assets.schedules import default_schedules
 from complaint_assets.sensors.alerts import (
+    build_check_alerts,
     build_freshness_alerts,
-    check_failure_alerts,
     run_failure_alerts,
     surge_alerts,
 )
@@ -63,7 +63,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             *landing_sensors,
             propagation,
             run_failure_alerts,
-            check_failure_alerts,
+            build_check_alerts(default_checks),
             build_freshness_alerts(default_assets),
             surge_alerts,
         ],

@@ -102,11 +102,7 @@ class Ledger:
         builds = self.builds()
         return digest_of(
             [f"{r['channel']}/{r['object_sha256']}/{r['content_digest']}" for r in self.intake()]
-            + [
-                f"{layer}/{day}/{b.inputs}/{b.output}"
-                for layer, days in builds.items()
-                for day, b in days.items()
-            ]
+            + [f"{layer}/{day}/{b.inputs}/{b.output}" for layer, days in builds.items() for day, b in days.items()]
         )
 
     def pending_dates(self) -> PendingDates:

@@ -1,6 +1,6 @@
 """The two clocks: slots (when bytes arrived) and event dates (when contacts happened), all in UTC."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import dagster as dg
@@ -61,5 +61,3 @@ def ranges(keys: list[str], definition: dg.TimeWindowPartitionsDefinition) -> li
         cut = gap is None or (smallest_cut is not None and gap >= smallest_cut and len(result) < MOST_RANGES)
         result = [*result, (key, key)] if cut else [*result[:-1], (result[-1][0], key)]
     return result
-
-

@@ -63,7 +63,7 @@ def test_logic_does_no_input_or_output() -> None:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
-        assert "open" not in calls and "print" not in calls, path.name
+        assert not calls & {"open", "print"}, path.name
 
 
 def test_resources_import_nothing_of_the_code_location() -> None:

@@ -1,12 +1,21 @@
 """Slots, and the ranges that partitions are asked for in."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaint_assets.partitions import MOST_RANGES, daily_slots, event_dates, ranges, slot_at, slot_window, slots_of
+from complaint_assets.partitions import (
+    MOST_RANGES,
+    daily_slots,
+    event_dates,
+    ranges,
+    slot_at,
+    slot_window,
+    slots_of,
+)
 
 dates = st.dates(date(2014, 1, 1), date(2026, 1, 1)).map(lambda day: day.isoformat())
 
@@ -22,7 +31,7 @@ def test_ranges_cover_every_partition_in_few_disjoint_runs(keys: list[str]) -> N
     found = ranges(keys, event_dates)
     assert len(found) <= MOST_RANGES
     assert all(any(first <= key <= last for first, last in found) for key in keys)
-    assert all(before[1] < after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(found))
     assert all(first in keys and last in keys for first, last in found)
 
 

@@ -86,7 +86,8 @@ class Notifier(dg.ConfigurableResource):
         try:
             with connection:
                 connection.execute(
-                    "CREATE TABLE IF NOT EXISTS alerts (key TEXT PRIMARY KEY, alert TEXT NOT NULL, at TEXT NOT NULL,"
+                    "CREATE TABLE IF NOT EXISTS alerts"
+                    " (key TEXT PRIMARY KEY, alert TEXT NOT NULL, at TEXT NOT NULL,"
                     " logged INTEGER NOT NULL DEFAULT 0, posted INTEGER NOT NULL DEFAULT 0)"
                 )
                 yield connection

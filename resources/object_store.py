@@ -1,6 +1,7 @@
 """Objects under keys, on a folder or on S3: put if absent, replace, read, list in key order."""
 
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -115,8 +116,6 @@ class FolderStore:
         return True
 
     def put(self, key: str, data: bytes) -> None:
-        import io
-
         path = self._path(key)
         self._written(path.parent, io.BytesIO(data)).replace(path)
         _sync_folder(path.parent)
@@ -193,7 +192,7 @@ class S3Store:
     def open(self, key: str) -> BinaryIO:
         from botocore.exceptions import ClientError
 
-        spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)
+        spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - the caller closes it
         try:
             self._client.download_fileobj(self._bucket, self._prefix + checked(key), spool)
         except ClientError as error:

@@ -90,9 +90,7 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         names = [column.name for column in columns]
         odd = sorted(set(names) ^ set(obj.columns))
         if odd:
-            raise ValueError(
-                f"{asset}: the frame and the declared schema differ in: {', '.join(map(str, odd))}"
-            )
+            raise ValueError(f"{asset}: the frame and the declared schema differ in: {', '.join(map(str, odd))}")
         frame = obj[names]
         frame.attrs = {}  # calls are not data
         rows = pa.Table.from_pandas(frame, preserve_index=False)
@@ -131,7 +129,7 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
 
     def _delete(self, connection: duckdb.DuckDBPyConnection, table_slice: TableSlice) -> None:
         where, bounds = _window(table_slice)
-        connection.execute(f"DELETE FROM {_target(table_slice)}{where}", bounds)  # noqa: S608 - names only
+        connection.execute(f"DELETE FROM {_target(table_slice)}{where}", bounds)
 
     def _insert(
         self,
@@ -142,7 +140,7 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
     ) -> None:
         connection.register("incoming", rows)
         values = ", ".join(f"CAST({_quoted(c.name)} AS {c.type}) AS {_quoted(c.name)}" for c in columns)
-        connection.execute(f"INSERT INTO {_target(table_slice)} BY NAME SELECT {values} FROM incoming")  # noqa: S608
+        connection.execute(f"INSERT INTO {_target(table_slice)} BY NAME SELECT {values} FROM incoming")
         connection.unregister("incoming")
 
     def _refuse_strays(
@@ -151,7 +149,7 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         where, bounds = _window(table_slice)
         inside = connection.execute(
             f"SELECT count(*) FROM {_target(table_slice)}{where}",
-            bounds,  # noqa: S608 - names only
+            bounds,
         ).fetchall()[0][0]
         if inside != written:
             raise ValueError(
@@ -168,17 +166,15 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         listed = ", ".join(f"CAST({_quoted(c.name)} AS {c.type}) AS {_quoted(c.name)}" for c in columns)
         where, bounds = _window(table_slice)
         try:
-            result = connection.execute(f"SELECT {listed} FROM {_target(table_slice)}{where}", bounds)  # noqa: S608
+            result = connection.execute(f"SELECT {listed} FROM {_target(table_slice)}{where}", bounds)
         except duckdb.CatalogException:
             empty = ", ".join(f"CAST(NULL AS {c.type}) AS {_quoted(c.name)}" for c in columns)
-            result = connection.execute(f"SELECT {empty} LIMIT 0")  # noqa: S608 - types of the schema
+            result = connection.execute(f"SELECT {empty} LIMIT 0")
         return result.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _ddl(columns: Sequence[dg.TableColumn]) -> str:
-    return ", ".join(
-        f"{_quoted(c.name)} {c.type}{'' if c.constraints.nullable else ' NOT NULL'}" for c in columns
-    )
+    return ", ".join(f"{_quoted(c.name)} {c.type}{'' if c.constraints.nullable else ' NOT NULL'}" for c in columns)
 
 
 def _window(table_slice: TableSlice) -> tuple[str, list[Any]]:

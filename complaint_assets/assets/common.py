@@ -17,9 +17,7 @@ WAREHOUSE_POOL = "warehouse"
 STREAMING_FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=3), warn_window=timedelta(hours=2)
 )
-DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(
-    fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
-)
+DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 
 CHUNK_DAYS = 31
 """Event dates that are held in memory at once."""
@@ -55,11 +53,7 @@ def chunks(dates: list[date]) -> list[list[date]]:
     return [dates[start : start + CHUNK_DAYS] for start in range(0, len(dates), CHUNK_DAYS)]
 
 
-def add_partition_metadata(
-    context: dg.AssetExecutionContext, figures: Mapping[str, Mapping[str, float]]
-) -> None:
+def add_partition_metadata(context: dg.AssetExecutionContext, figures: Mapping[str, Mapping[str, float]]) -> None:
     """Attach ``figures`` (partition key, then name) so that the UI plots each partition's own numbers."""
     for key in context.partition_keys:
-        context.add_asset_metadata(
-            dict(figures.get(key, {"dagster/partition_row_count": 0})), partition_key=key
-        )
+        context.add_asset_metadata(dict(figures.get(key, {"dagster/partition_row_count": 0})), partition_key=key)

@@ -6,6 +6,7 @@ import dagster as dg
 import ibis
 import pandas as pd
 import pyarrow as pa
+from complaint_assets.logic.report import operations_report, reporting_report
 
 from complaint_assets.assets.common import (
     DAILY_FRESHNESS,
@@ -21,7 +22,6 @@ from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.features import customer_features as features_of
 from complaint_assets.logic.marts import data_science, operations_hourly, reporting_daily
-from complaint_assets.logic.report import operations_report, reporting_report
 from complaint_assets.report_data import operations_data, reporting_data
 from complaint_assets.schemas.marts import (
     CustomerFeatures,
@@ -135,9 +135,7 @@ def build_report(
         partial = path.with_suffix(".part")
         partial.write_text(html, encoding="utf-8")
         partial.replace(path)
-        return dg.MaterializeResult(
-            metadata={"file": dg.MetadataValue.path(path), "bytes": len(html.encode())}
-        )
+        return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": len(html.encode())})
 
     return report
 

@@ -116,12 +116,7 @@ def build_standardised(channel: str) -> dg.AssetsDefinition:
             if len(by_day) > 1:
                 context.log.info(f"{channel}: {day} standardised, {done} of {len(by_day)} days")
         add_partition_metadata(context, figures)
-        totals = {
-            name: sum(int(of_slot[name]) for of_slot in figures.values())
-            for name in ("records_in", "quarantined", "bytes")
-        }
-        rows = sum(int(of_slot["dagster/partition_row_count"]) for of_slot in figures.values())
-        return dg.MaterializeResult(metadata={"rows_written": rows, **totals})
+        return dg.MaterializeResult()
 
     return standardised
 
@@ -140,7 +135,13 @@ def standardise_slots(
     figures: dict[str, dict[str, float]] = {}
     for slot in slots:
         manifest = stores.lake.manifest(channel, slot) or Manifest(channel, slot, (), "")
-        of_slot: dict[str, float] = {"dagster/partition_row_count": 0, "records_in": 0, "quarantined": 0, "bytes": 0, "late": 0}
+        of_slot: dict[str, float] = {
+            "dagster/partition_row_count": 0,
+            "records_in": 0,
+            "quarantined": 0,
+            "bytes": 0,
+            "late": 0,
+        }
         for item in manifest.objects:
             contract = contracts.get((channel, item.source))
             if contract is None:
@@ -172,9 +173,7 @@ def standardise_slots(
             of_slot["records_in"] += result.records_in
             of_slot["quarantined"] += result.quarantine.num_rows
             of_slot["bytes"] += item.size
-            of_slot["late"] += sum(
-                "late" in flags for flags in result.deliveries["quality_flags"].to_pylist()
-            )
+            of_slot["late"] += sum("late" in flags for flags in result.deliveries["quality_flags"].to_pylist())
         figures[slot] = of_slot
     where = (
         f"{equals('channel', channel)} AND {equals('arrival_date', date.fromisoformat(slots[0][:10]))} "

@@ -6,6 +6,10 @@ from functools import partial
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
+from complaint_assets.logic.forecast import forecast
+from complaint_assets.logic.incidents import find_surges
+from complaint_assets.logic.surge_metrics import hourly_counts
+from complaint_assets.logic.surge_metrics import surge_metrics as measure
 
 from complaint_assets.assets.common import (
     ONE_RUN,
@@ -20,12 +24,8 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by_date
-from complaint_assets.logic.forecast import forecast
 from complaint_assets.logic.identify import Keys
-from complaint_assets.logic.incidents import find_surges
 from complaint_assets.logic.plan import BASELINE_DAYS, metric_inputs
-from complaint_assets.logic.surge_metrics import hourly_counts
-from complaint_assets.logic.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import from_pandas, to_pandas
@@ -76,10 +76,8 @@ def surge_metrics(
     as_of = ledger.as_of()
     dates = [day for day in run_dates(context) if day in facts]
     if not dates or as_of is None:
-        frame = to_pandas(
-            from_pandas(pd.DataFrame(columns=list(SurgeMetrics.to_schema().columns)), SurgeMetrics)
-        )
-        return dg.MaterializeResult(value=frame, metadata={"rows_written": 0})
+        frame = to_pandas(from_pandas(pd.DataFrame(columns=list(SurgeMetrics.to_schema().columns)), SurgeMetrics))
+        return dg.MaterializeResult(value=frame)
     inputs = {day: metric_inputs(facts, day, as_of) for day in dates}
     counts = counts_between(warehouse, dates[0] - timedelta(days=BASELINE_DAYS), dates[-1])
     rows = from_pandas(measure(counts, dates, as_of), SurgeMetrics)
@@ -102,7 +100,7 @@ def surge_metrics(
             for day in per_day.to_pylist()
         },
     )
-    return dg.MaterializeResult(value=frame, metadata={"rows_written": len(frame)})
+    return dg.MaterializeResult(value=frame)
 
 
 @dg.asset(

@@ -79,9 +79,9 @@ def _validator() -> "Draft202012Validator":
 
 def _explain(fault: "ValidationError") -> str:
     """Key path and what is allowed there, in one line."""
-    where = "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.absolute_path
-    ).lstrip(".")
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.absolute_path).lstrip(
+        "."
+    )
     message = fault.message
     schema: Any = fault.schema
     instance: Any = fault.instance

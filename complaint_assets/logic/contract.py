@@ -252,9 +252,7 @@ def build_contract(data: Mapping[str, Any]) -> Contract:
         missing=frozenset(str(code).strip().casefold() for code in data.get("missing", ())),
         identity=Identity(
             record_id=_paths(identity.get("record_id", ())),
-            version=FieldPath(version["count"] if isinstance(version, dict) else version)
-            if version
-            else None,
+            version=FieldPath(version["count"] if isinstance(version, dict) else version) if version else None,
             version_counts=isinstance(version, dict),
             feed=FieldPath(identity["feed"]) if "feed" in identity else None,
         ),

@@ -51,8 +51,7 @@ def customer_features(facts: ibis.Table) -> ibis.Table:
         complaints_30d=spans.complaints.sum(where=month),
         repeats_30d=spans.repeats.sum(where=month),
         worst_severity_90d=spans.worst.max(),
-        mean_sentiment_30d=spans.sentiment_sum.sum(where=month)
-        / spans.sentiment_count.sum(where=month).nullif(0),
+        mean_sentiment_30d=spans.sentiment_sum.sum(where=month) / spans.sentiment_count.sum(where=month).nullif(0),
         days_since_previous=spans.age.nullif(0).min(),
     )
     kind_spans = days.inner_join(

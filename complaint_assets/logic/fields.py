@@ -43,7 +43,7 @@ class FieldReader:
         if value is None:
             return None
         if isinstance(value, str):
-            value = value.replace("\x00", "").strip()
+            value = (value.replace("\x00", "") if "\x00" in value else value).strip()
             return value if value and value.casefold() not in self._missing else None
         if isinstance(value, list):
             return [item for item in map(self.present, value) if item is not None] or None

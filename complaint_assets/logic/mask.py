@@ -151,9 +151,7 @@ def _identifier(found: re.Match[str], country: str, brands: Collection[str]) -> 
 def _digit_run(value: str, before: str, country: str) -> str:
     """The placeholder for a run of digits. That it is masked is certain, only the kind is a judgement."""
     digits = "".join(str(int(char)) for char in re.sub("[oO]", "0", value) if char.isdigit())
-    if value.startswith("+") or (
-        len(digits) <= 13 and not _ID_CUE.search(before) and _dialled(digits, country)
-    ):
+    if value.startswith("+") or (len(digits) <= 13 and not _ID_CUE.search(before) and _dialled(digits, country)):
         return "[phone]"
     if 12 <= len(digits) <= 19 and digits[0] in "23456" and _luhn(digits) and not _ID_CUE.search(before):
         return "[card]"

@@ -30,9 +30,7 @@ def _nesting(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def _check_depth(text: str) -> None:
-    if text.count("{") + text.count("[") > MAX_DEPTH and any(
-        depth > MAX_DEPTH for _, depth in _nesting(text)
-    ):
+    if text.count("{") + text.count("[") > MAX_DEPTH and any(depth > MAX_DEPTH for _, depth in _nesting(text)):
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
 
 
@@ -139,9 +137,7 @@ def read_json(stream: BinaryIO, contract: Contract) -> Entries:
         if reason:
             yield Refused(start, length, 0, reason)
         else:
-            yield from _records_in(
-                _without_lone_surrogates(text[position:end], document), form, start, length
-            )
+            yield from _records_in(_without_lone_surrogates(text[position:end], document), form, start, length)
         position = _skip_space(text, end)
         if text.startswith(",", position):
             position = _skip_space(text, position + 1)

@@ -41,9 +41,7 @@ def complaint_inputs(intake: Iterable[Row]) -> dict[date, str]:
     parts: dict[date, list[str]] = defaultdict(list)
     for row in intake:
         for day in row["event_dates"]:
-            parts[day].append(
-                f"{row['channel']}/{row['source']}/{row['object_sha256']}/{row['content_digest']}"
-            )
+            parts[day].append(f"{row['channel']}/{row['source']}/{row['object_sha256']}/{row['content_digest']}")
     return {day: digest_of(of_day) for day, of_day in parts.items()}
 
 

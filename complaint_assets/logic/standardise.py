@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -35,6 +35,7 @@ _LONGEST_SHARED = 64
 _SHORTEST_IDENTIFIER = 7
 _SHORTEST_WORD = 3
 _GLOBAL_KINDS = ("phone", "email")
+_to_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _OWN_WORDS = ("phone", "email", "account")
 
 
@@ -56,6 +57,13 @@ class Standardising:
     deliveries: pa.Table
     quarantine: pa.Table
     records_in: int
+
+
+class _OwnWords(NamedTuple):
+    """What a record says of its customer, and the single words of that in lower case."""
+
+    phrases: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 class _Rejected(Exception):
@@ -90,8 +98,17 @@ def standardise(
     if origin.received_at.utcoffset() != timedelta(0):
         raise ValueError("received_at must be in UTC")
     reader = _RecordReader(contract, origin, keys, country, first_event_date)
-    deliveries = _Collector(_STANDARDISED)
-    quarantine = _Collector(_QUARANTINE)
+    common = {
+        "channel": origin.channel,
+        "source": origin.source,
+        "slot": origin.slot,
+        "arrival_date": date.fromisoformat(origin.slot[:10]),
+        "object_sha256": origin.object_sha256,
+        "received_at": origin.received_at,
+        "contract_version": contract.version,
+    }
+    deliveries = _Collector(_STANDARDISED, common)
+    quarantine = _Collector(_QUARANTINE, common)
     for entry in entries:
         if isinstance(entry, Refused):
             quarantine.add(reader.quarantined(entry, entry.reason, entry.field))
@@ -108,23 +125,26 @@ def standardise(
 
 
 class _Collector:
-    """Rows as Arrow batches of one schema."""
+    """Rows as Arrow batches of one schema; ``common`` holds the columns in which all rows are alike."""
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, schema: pa.Schema, common: Mapping[str, Any]) -> None:
         self._schema = schema
+        self._common = {name: common[name] for name in schema.names if name in common}
+        self._names = [name for name in schema.names if name not in common]
         self._rows: list[tuple[Any, ...]] = []
         self._batches: list[pa.RecordBatch] = []
         self.rows = 0
 
     def add(self, row: Mapping[str, Any]) -> None:
-        self._rows.append(tuple(row[name] for name in self._schema.names))
+        self._rows.append(tuple([row[name] for name in self._names]))
         self.rows += 1
         if len(self._rows) == _BATCH:
             self._flush()
 
     def _flush(self) -> None:
-        columns = zip(*self._rows, strict=True)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        columns = dict(zip(self._names, zip(*self._rows, strict=True), strict=True))
+        alike = {name: [value] * len(self._rows) for name, value in self._common.items()}
+        arrays = [pa.array((columns | alike)[field.name], field.type) for field in self._schema]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._rows = []
 
@@ -154,20 +174,10 @@ class _RecordReader:
         self._mask_shared: Callable[[str], str] = lru_cache(maxsize=_MASK_CACHE)(
             lambda value: mask_text(value, country)
         )
-        self._common = {
-            "channel": origin.channel,
-            "source": origin.source,
-            "slot": origin.slot,
-            "arrival_date": date.fromisoformat(origin.slot[:10]),
-            "object_sha256": origin.object_sha256,
-            "received_at": origin.received_at,
-            "contract_version": contract.version,
-        }
 
     def quarantined(self, entry: Record | Refused, reason: str, field: str | None) -> dict[str, Any]:
-        """The row of the quarantine for ``entry``."""
+        """The row of the quarantine for ``entry``, without what all rows share."""
         return {
-            **self._common,
             "quarantine_id": self._delivery_id(entry),
             "byte_offset": entry.byte_offset,
             "byte_length": entry.byte_length,
@@ -176,7 +186,7 @@ class _RecordReader:
         }
 
     def delivery(self, record: Record) -> dict[str, Any]:
-        """The row of the deliveries for ``record``.
+        """The row of the deliveries for ``record``, without what all rows share.
 
         Raises:
             _Rejected: it belongs into the quarantine.
@@ -199,7 +209,6 @@ class _RecordReader:
         latitude, longitude = read.coordinates(fields, flags)
         content = content_of(text) if text else None
         return {
-            **self._common,
             "delivery_id": self._delivery_id(record),
             "complaint_id": self._complaint_id(fields, record_id, author_ref, occurred_at, quality, text),
             "feed": read.feed(fields),
@@ -211,7 +220,7 @@ class _RecordReader:
             "occurred_at_quality": quality,
             "event_date": occurred_at.date(),
             "author_ref": author_ref,
-            "text": mask_text(text, self._country, own) if text else None,
+            "text": mask_text(text, self._country, own.phrases) if text else None,
             "content_key": self._keys.pseudonym("content", content) if content else None,
             "is_amplification": read.is_amplification(fields, text),
             "rating": read.rating(fields, flags),
@@ -269,7 +278,7 @@ class _RecordReader:
                 return self._keys.pseudonym("author", f"{author.kind}|{scope}{identifier}")
         return None
 
-    def _own_words(self, fields: Fields) -> tuple[str, ...]:
+    def _own_words(self, fields: Fields) -> _OwnWords:
         """What the record says of the customer, to be masked wherever it turns up again.
 
         Handles and platform ids are left out: they are often ordinary words.
@@ -280,7 +289,9 @@ class _RecordReader:
         for author in self._contract.author:
             if author.kind in _OWN_WORDS:
                 _collect_strings(author.field.read(fields), found)
-        return tuple(dict.fromkeys(word for word in found if self._read.present(word) is not None))
+        phrases = tuple(dict.fromkeys(phrase for phrase in found if self._read.present(phrase) is not None))
+        words = {word.strip(".,;") for phrase in phrases for word in phrase.casefold().split()}
+        return _OwnWords(phrases, tuple(word for word in words if len(word) >= _SHORTEST_WORD))
 
     # Times
 
@@ -330,36 +341,41 @@ class _RecordReader:
 
     # Everything else
 
-    def _masked(self, value: str | None, own: tuple[str, ...]) -> str | None:
+    def _masked(self, value: str | None, own: _OwnWords) -> str | None:
         """``value`` masked. Short values repeat from record to record, so their masks are remembered."""
-        if value is None or len(value) > _LONGEST_SHARED or _shares_a_word(value, own):
-            return value and mask_text(value, self._country, own)
-        return self._mask_shared(value)
+        if value is None:
+            return None
+        if len(value) <= _LONGEST_SHARED:
+            folded = value.casefold()
+            if not any(word in folded for word in own.words):
+                return self._mask_shared(value)
+        return mask_text(value, self._country, own.phrases)
 
-    def _attributes(self, fields: Fields, own: tuple[str, ...], flags: set[str]) -> str:
+    def _attributes(self, fields: Fields, own: _OwnWords, flags: set[str]) -> str:
         """The fields that the contract does not map, as a JSON object of field paths."""
         kept: dict[str, Any] = {}
 
-        def walk(value: Any, path: str, known: bool) -> None:
+        def keep(value: Any, path: str, known: bool) -> None:
             if path in self._mapped:
                 return
-            known = known or path in self._known
             if isinstance(value, dict):
+                known = known or path in self._known
                 for name, inner in value.items():
-                    walk(inner, f"{path}.{name}" if path else name, known)
+                    keep(inner, f"{path}.{name}", known)
             elif isinstance(value, list):
+                known = known or path in self._known
                 for inner in value:
-                    walk(inner, f"{path}[]", known)
+                    keep(inner, f"{path}[]", known)
             elif (leaf := self._read.present(value)) is not None:
-                if not known:
+                if not known and path not in self._known:
                     flags.add("new_field")
                 kept.setdefault(self._mask_shared(path), []).append(self._attribute(leaf, own))
 
-        walk(fields, "", known=False)
-        flat = {path: leaves if "[]" in path else leaves[-1] for path, leaves in kept.items()}
-        return json.dumps(flat, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        for name, value in fields.items():
+            keep(value, name, known=False)
+        return _to_json({path: leaves if "[]" in path else leaves[-1] for path, leaves in kept.items()})
 
-    def _attribute(self, value: Any, own: tuple[str, ...]) -> Any:
+    def _attribute(self, value: Any, own: _OwnWords) -> Any:
         if isinstance(value, str):
             return self._masked(value, own)
         if isinstance(value, bool):
@@ -383,10 +399,3 @@ def _collect_strings(value: Any, found: list[str]) -> None:
             _collect_strings(inner, found)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         found.append(as_text(value))
-
-
-def _shares_a_word(value: str, own: tuple[str, ...]) -> bool:
-    """Whether a word of ``own`` turns up in ``value``."""
-    folded = value.casefold()
-    words = (word.strip(".,;") for phrase in own for word in phrase.casefold().split())
-    return any(len(word) >= _SHORTEST_WORD and word in folded for word in words)

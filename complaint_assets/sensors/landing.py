@@ -57,9 +57,7 @@ def build_landing_sensor(channel: str) -> dg.SensorDefinition:
         wanted = sorted({*sealed.values(), *Ledger(stores.tables).stale_slots(stores.lake, channel)})
         in_range = [slot for slot in wanted if slots_of(channel).has_partition_key(slot)]
         if len(in_range) < len(wanted):
-            context.log.warning(
-                f"{len(wanted) - len(in_range)} slots of {channel} lie outside the partitions"
-            )
+            context.log.warning(f"{len(wanted) - len(in_range)} slots of {channel} lie outside the partitions")
         asked = window if in_range else cursor.get("asked")
         next_cursor = json.dumps({"seen": sorted(marks), "asked": asked})
         if not in_range or cursor.get("asked") == window:

@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,9 +72,7 @@ def test_a_second_run_finds_nothing_to_do(built: Home, digests: dict[str, str]) 
     assert built.digests() == digests
 
 
-def test_the_same_bytes_landed_again_add_nothing(
-    built: Home, digests: dict[str, str], traffic: Path
-) -> None:
+def test_the_same_bytes_landed_again_add_nothing(built: Home, digests: dict[str, str], traffic: Path) -> None:
     path = files(traffic / "inbox" / "sms" / "gateway")[0]
     landed = built.complaints("land", "sms", "gateway", path)
     assert [row["new"] for row in landed] == [False]
@@ -97,9 +94,7 @@ def test_rebuilding_from_the_raw_lake_alone_gives_the_same_digests(
     assert bare.digests() == digests
 
 
-def test_slots_in_any_order_give_the_same_digests(
-    digests: dict[str, str], traffic: Path, tmp_path: Path
-) -> None:
+def test_slots_in_any_order_give_the_same_digests(digests: dict[str, str], traffic: Path, tmp_path: Path) -> None:
     shuffled = Home(tmp_path / "home")
     everything = files(traffic / "inbox")
     random.Random(7).shuffle(everything)
@@ -114,7 +109,7 @@ def test_slots_in_any_order_give_the_same_digests(
 
 
 @pytest.fixture
-def late(tmp_path: Path) -> Iterator[Path]:
+def late(tmp_path: Path) -> Path:
     """Two messages that happened on 5 September and arrive on the 17th."""
     path = tmp_path / "late.jsonl"
     lines = [
@@ -130,7 +125,7 @@ def late(tmp_path: Path) -> Iterator[Path]:
         for n in range(2)
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    yield path
+    return path
 
 
 def test_a_late_file_restates_its_dates_and_no_others(built: Home, late: Path) -> None:

@@ -139,9 +139,7 @@ def test_times_flags_and_feeds_are_extremes_and_unions(engine: Any) -> None:
 
 def test_same_words_by_different_people_are_never_merged(engine: Any) -> None:
     rows = [
-        delivery(
-            number, number, text="no network", content_key=pseudonym("words"), author_ref=pseudonym(number)
-        )
+        delivery(number, number, text="no network", content_key=pseudonym("words"), author_ref=pseudonym(number))
         for number in range(5)
     ]
     merged = merge(engine, rows)
@@ -247,9 +245,7 @@ def test_contacts_of_one_instant_are_linked_one_way(engine: Any) -> None:
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
-        st.tuples(
-            st.integers(0, 60), st.sampled_from(["ada", "obi", None]), st.sampled_from("nb"), st.booleans()
-        ),
+        st.tuples(st.integers(0, 60), st.sampled_from(["ada", "obi", None]), st.sampled_from("nb"), st.booleans()),
         max_size=15,
     ),
     st.randoms(use_true_random=False),

@@ -162,9 +162,7 @@ def test_a_copy_meets_its_original() -> None:
         "@MTNNG @someone network is down, again, in Lekki…",
         "RT @b: RT @ada: network is down again in Lekki 😡😡",
     ]
-    assert (
-        {content_of(copy) for copy in copies} == {content_of(original)} == {"network is down again in lekki"}
-    )
+    assert {content_of(copy) for copy in copies} == {content_of(original)} == {"network is down again in lekki"}
 
 
 def test_different_words_have_different_content() -> None:

@@ -203,7 +203,5 @@ def test_recall_on_labelled_texts() -> None:
 def test_real_posts_are_rarely_changed_beyond_handles_and_links() -> None:
     with TWEETS.open(encoding="utf-8", newline="") as file:
         texts = sorted({row["Tweet Text"] for row in csv.DictReader(file)})
-    changed = sum(
-        bool(re.search(r"\[(?:phone|email|card|id|ip|name)\]", mask_text(each, "GB"))) for each in texts
-    )
+    changed = sum(bool(re.search(r"\[(?:phone|email|card|id|ip|name)\]", mask_text(each, "GB"))) for each in texts)
     assert changed / len(texts) <= 0.03

@@ -155,9 +155,7 @@ def test_a_cut_at_any_byte_spoils_only_what_it_cuts(key: tuple[str, str]) -> Non
         before = [entry for entry in whole if entry.byte_offset + entry.byte_length < cut]
         if by is EXPORT_CONTRACT:
             before = before[:-1]  # a chat message goes on until the next one begins
-        header_is_cut = (
-            bool(found) and isinstance(found[0], Refused) and found[0].reason == "missing_required"
-        )
+        header_is_cut = bool(found) and isinstance(found[0], Refused) and found[0].reason == "missing_required"
         if header_is_cut:
             assert not before
             continue
@@ -263,9 +261,7 @@ def test_a_huge_line_is_not_held_in_memory() -> None:
 
 
 def test_a_broken_element_of_an_array_leaves_its_neighbours_alone() -> None:
-    content = (
-        b'[{"id": 1}, {"id": , "x": "}"}, 7, {"id": "\xff"}, nonsense, {"id": "caf\xc3\xa9"}, {"id": 3}]'
-    )
+    content = b'[{"id": 1}, {"id": , "x": "}"}, 7, {"id": "\xff"}, nonsense, {"id": "caf\xc3\xa9"}, {"id": 3}]'
     found = entries(content, contract("json"))
     assert [entry.fields["id"] if isinstance(entry, Record) else entry.reason for entry in found] == [
         1,

@@ -133,8 +133,7 @@ def test_one_phone_number_is_one_author_in_every_source_however_it_is_written() 
 def test_the_same_handle_in_two_sources_is_two_authors() -> None:
     author = [{"field": "who", "kind": "handle"}]
     assert (
-        one(small(author=author), who="ada")["author_ref"]
-        == one(small(author=author), who="@Ada")["author_ref"]
+        one(small(author=author), who="ada")["author_ref"] == one(small(author=author), who="@Ada")["author_ref"]
     )
     other = small(author=author, source="other")
     assert one(small(author=author), who="ada")["author_ref"] != one(other, who="ada")["author_ref"]
@@ -294,12 +293,8 @@ def test_a_missing_time_is_what_the_contract_declares() -> None:
 
 
 def test_date_and_time_in_fields_of_their_own_are_one_time() -> None:
-    by = small(
-        occurred_at={"fields": ["d", "h"], "layouts": ["%m/%d/%Y %I:%M:%S %p", "%d-%m-%y %I:%M:%S %p"]}
-    )
-    assert one(by, d="4/11/2026", h="7:48:05 PM")["occurred_at"] == datetime(
-        2026, 4, 11, 19, 48, 5, tzinfo=UTC
-    )
+    by = small(occurred_at={"fields": ["d", "h"], "layouts": ["%m/%d/%Y %I:%M:%S %p", "%d-%m-%y %I:%M:%S %p"]})
+    assert one(by, d="4/11/2026", h="7:48:05 PM")["occurred_at"] == datetime(2026, 4, 11, 19, 48, 5, tzinfo=UTC)
     assert one(by, d="22-04-26", h="3:53:50 PM")["event_date"] == date(2026, 4, 22)
 
 
@@ -338,9 +333,7 @@ def test_what_is_not_mapped_is_kept_masked_and_sorted() -> None:
 def test_equal_content_shares_a_key_whoever_says_it() -> None:
     first, second, third = rows(
         SMS,
-        jsonl(
-            *(sms_message(n, text=text) for n, text in enumerate(["No data!!", "no data 😡", "No signal"]))
-        ),
+        jsonl(*(sms_message(n, text=text) for n, text in enumerate(["No data!!", "no data 😡", "No signal"]))),
     )
     assert first["content_key"] == second["content_key"] != third["content_key"]
     assert rows(SMS, jsonl(sms_message(text="😡")))[0]["content_key"] is None
@@ -370,9 +363,7 @@ def test_a_refused_object_is_one_row_of_the_quarantine() -> None:
 
 def test_versions() -> None:
     by = small(identity={"record_id": ["i"], "version": "v"})
-    versions = [
-        one(by, v=value)["record_version"] for value in (None, 3, "4", "2026-11-10T10:00:00Z", -1, "x")
-    ]
+    versions = [one(by, v=value)["record_version"] for value in (None, 3, "4", "2026-11-10T10:00:00Z", -1, "x")]
     assert versions == [0, 3, 4, 1794304800000, 0, 0]
     assert "invalid_version" in one(by, v=2**70)["quality_flags"]
 
@@ -395,9 +386,7 @@ JSON_VALUES = st.recursive(
 
 @given(data=st.data(), key=st.sampled_from([X, ("social", "mastodon"), SMS, ("whatsapp", "cloud_api")]))
 @settings(max_examples=200, deadline=None)
-def test_no_value_whatever_in_any_field_stops_the_neighbours(
-    data: st.DataObject, key: tuple[str, str]
-) -> None:
+def test_no_value_whatever_in_any_field_stops_the_neighbours(data: st.DataObject, key: tuple[str, str]) -> None:
     good = {
         X: x_post(9),
         ("social", "mastodon"): mastodon_post(9),

@@ -53,9 +53,7 @@ def utc(year: int, month: int, day: int, *clock: int) -> datetime:
         (utc(2026, 11, 10, 14, 35), "iso8601", utc(2026, 11, 10, 14, 35), "exact"),
     ],
 )  # fmt: skip
-def test_a_declared_layout_gives_its_instant(
-    value: object, layout: str, expected: datetime, quality: str
-) -> None:
+def test_a_declared_layout_gives_its_instant(value: object, layout: str, expected: datetime, quality: str) -> None:
     assert parse_timestamp(value, Layouts((layout,), LAGOS)) == ParsedTime(expected, quality)  # type: ignore[arg-type]  # a str is no Literal
 
 
@@ -96,9 +94,7 @@ def test_two_layouts_with_different_instants_are_never_guessed() -> None:
 
 def test_the_order_of_the_layouts_does_not_matter() -> None:
     layouts = ("iso8601", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
-    results = {
-        parse_timestamp("2026-11-10 14:35:00", Layouts(order, LAGOS)) for order in (layouts, layouts[::-1])
-    }
+    results = {parse_timestamp("2026-11-10 14:35:00", Layouts(order, LAGOS)) for order in (layouts, layouts[::-1])}
     assert results == {ParsedTime(utc(2026, 11, 10, 13, 35), "exact")}
 
 
@@ -132,9 +128,7 @@ def test_a_stated_date_is_the_event_date_in_every_zone(zone: str) -> None:
     st.sampled_from([LAGOS, LONDON, "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]),
     st.sampled_from(["%Y-%m-%d %H:%M:%S", "iso8601"]),
 )
-def test_an_accepted_local_time_reads_the_same_on_the_local_clock(
-    local: datetime, zone: str, layout: str
-) -> None:
+def test_an_accepted_local_time_reads_the_same_on_the_local_clock(local: datetime, zone: str, layout: str) -> None:
     local = local.replace(microsecond=0)
     try:
         found = parse_timestamp(str(local), Layouts((layout,), zone))
