@@ -254,7 +254,7 @@ def layer_rows() -> list[dict[str, Any]]:
 
     home, store = stores(), warehouse()
     rows = []
-    for name, model in LAKE_TABLES.items():
+    for name in LAKE_TABLES:
         rows.append({"table": name, "rows": home.tables.count(name), "where": home.tables.location(name)})
     for name, model in WAREHOUSE_TABLES.items():
         rows.append(

@@ -8,6 +8,7 @@ import hashlib
 import time
 
 import dagster as dg
+from pydantic import Field
 
 from complaint_assets.assets.common import (
     DAILY_FRESHNESS,
@@ -30,7 +31,7 @@ SECOND_LOOK_SECONDS = 2.0
 class CaptureConfig(dg.Config):
     """Arrivals that a sensor has seen unchanged in two looks; empty = this run looks twice itself."""
 
-    sealed: list[str] = []
+    sealed: list[str] = Field(default_factory=list)
 
 
 def arrival_mark(arrival: Arrival) -> str:

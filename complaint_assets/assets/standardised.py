@@ -146,8 +146,8 @@ def standardise_slots(
             contract = contracts.get((channel, item.source))
             if contract is None:
                 raise dg.Failure(
-                    f"{channel}/{item.source} has objects in slot {slot} but no contract. Add "
-                    f"{channel}/{item.source}.yaml to a folder named in COMPLAINTS_CONTRACTS, then run the slot again.",
+                    f"{channel}/{item.source} has objects in slot {slot} but no contract. Add {channel}/"
+                    f"{item.source}.yaml to a folder named in COMPLAINTS_CONTRACTS, then run the slot again.",
                     allow_retries=False,
                 )
             result = read_object(stores.lake, item, contract, keys)
