@@ -1,5 +1,6 @@
 """Alerts: each key is delivered to the log once, and to the webhook until it answers."""
 
+import http.client
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import dagster as dg
 
 TEXT_LIMIT = 500
 TIMEOUT_SECONDS = 5
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 @dataclass(frozen=True)
@@ -63,27 +64,49 @@ class Notifier(dg.ConfigurableResource):
         return self.flush()
 
     def flush(self) -> bool:
-        """Deliver what is undelivered; True when nothing is left."""
+        """Deliver what is undelivered; True when nothing is left.
+
+        Raises:
+            ValueError: the webhook is no http or https address. The log has the alerts all the same.
+        """
         with self._outbox() as outbox:
-            rows = outbox.execute(
-                "SELECT key, alert, at, logged, posted FROM alerts WHERE NOT (logged AND posted) ORDER BY at, key"
-            ).fetchall()
-            reachable = True
-            for key, alert, at, logged, posted in rows:
-                if not logged:
-                    self._log({"at": at, **json.loads(alert)})
-                    outbox.execute("UPDATE alerts SET logged = 1 WHERE key = ?", (key,))
-                if not posted and reachable:
-                    reachable = self._post(alert)
-                    if reachable:
-                        outbox.execute("UPDATE alerts SET posted = 1 WHERE key = ?", (key,))
-            return reachable
+            rows = outbox.execute("SELECT at, alert FROM alerts WHERE NOT logged ORDER BY at, key").fetchall()
+            if rows:
+                self._log([_line({"at": at, **json.loads(alert)}) for at, alert in rows])
+                outbox.execute("UPDATE alerts SET logged = 1")
+            if not self.webhook_url:
+                outbox.execute("UPDATE alerts SET posted = 1 WHERE NOT posted")
+            pending = outbox.execute("SELECT key, alert FROM alerts WHERE NOT posted ORDER BY at, key").fetchall()
+        return self._post_all(pending) if pending else True
+
+    def _post_all(self, pending: list[tuple[str, str]]) -> bool:
+        # The outbox is not held meanwhile: a slow endpoint must not keep others from storing their alerts.
+        if urllib.parse.urlsplit(self.webhook_url).scheme not in ("http", "https"):
+            raise ValueError("COMPLAINTS_WEBHOOK must be an http or https address")
+        everything = True
+        for key, alert in pending:
+            try:
+                self._post(alert)
+            except urllib.error.HTTPError as refusal:
+                refusal.close()
+                if refusal.code >= 500 or refusal.code == 429:
+                    return False
+                everything = False  # this one is refused: the next may pass
+            except (OSError, http.client.HTTPException):
+                return False
+            else:
+                with self._outbox() as outbox:
+                    outbox.execute("UPDATE alerts SET posted = 1 WHERE key = ?", (key,))
+        return everything
 
     @contextmanager
     def _outbox(self) -> Iterator[sqlite3.Connection]:
+        """The outbox in one transaction, which no other process shares."""
         Path(self.folder).mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(Path(self.folder) / "outbox.db", timeout=30, isolation_level="IMMEDIATE")
+        connection = sqlite3.connect(Path(self.folder) / "outbox.db", timeout=30, isolation_level=None)
         try:
+            # Before the first read: who reads first and locks later logs what another has just logged.
+            connection.execute("BEGIN IMMEDIATE")
             with connection:
                 connection.execute(
                     "CREATE TABLE IF NOT EXISTS alerts"
@@ -94,25 +117,28 @@ class Notifier(dg.ConfigurableResource):
         finally:
             connection.close()
 
-    def _log(self, line: dict[str, str]) -> None:
-        with (Path(self.folder) / "alerts.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, sort_keys=True) + "\n")
+    def _log(self, lines: list[bytes]) -> None:
+        """Append ``lines``, but for those that a killed process wrote and had no time to note."""
+        with (Path(self.folder) / "alerts.jsonl").open("ab+") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * sum(map(len, lines))))
+            tail = file.read()
+            written = set(tail.splitlines(keepends=True))
+            # A line cut short by a full disk must not swallow the next.
+            start = b"\n" if tail and not tail.endswith(b"\n") else b""
+            file.write(start + b"".join(line for line in lines if line not in written))
             file.flush()
             os.fsync(file.fileno())
 
-    def _post(self, alert: str) -> bool:
-        if not self.webhook_url:
-            return True
-        if urllib.parse.urlsplit(self.webhook_url).scheme not in ("http", "https"):
-            raise ValueError("COMPLAINTS_WEBHOOK must be an http or https address")
-        request = urllib.request.Request(  # noqa: S310 - the scheme is checked above
+    def _post(self, alert: str) -> None:
+        request = urllib.request.Request(  # noqa: S310 - the scheme is checked by the caller
             self.webhook_url, alert.encode(), {"Content-Type": "application/json"}, method="POST"
         )
-        try:
-            with _OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return bool(200 <= answer.status < 300)
-        except (urllib.error.URLError, OSError):
-            return False
+        with _OPENER.open(request, timeout=TIMEOUT_SECONDS):
+            pass
+
+
+def _line(alert: dict[str, str]) -> bytes:
+    return json.dumps(alert, sort_keys=True).encode() + b"\n"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

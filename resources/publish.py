@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pyarrow.parquet as pq
 
 KEEP = 3
 """Versions that stay on disk, for readers that still have an older one open."""
+ABANDONED_SECONDS = 86_400
+"""Age at which an unfinished version is taken for the remains of a killed run."""
 
 
 def publish(folder: Path, role: str, tables: Mapping[str, pa.Table]) -> Path:
@@ -50,11 +53,17 @@ def publish(folder: Path, role: str, tables: Mapping[str, pa.Table]) -> Path:
                 _sync(path)
                 path.chmod(0o444)
             temporary.chmod(0o755)
-            temporary.rename(target)
+            _sync(temporary)
+            try:
+                temporary.rename(target)
+            except OSError:  # unless another run has just published the same content
+                if not target.exists():
+                    raise
+        os.utime(target)  # the newest version is the one published last, be it new or not
         _switch(home, version)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _forget_old(home, version)
+    _forget_old(home)
     return target / f"{role}.duckdb"
 
 
@@ -71,13 +80,15 @@ def _switch(home: Path, version: str) -> None:
     _sync(home)
 
 
-def _forget_old(home: Path, current: str) -> None:
-    versions = sorted(
-        (p for p in home.iterdir() if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")),
+def _forget_old(home: Path) -> None:
+    folders = sorted(
+        (p for p in home.iterdir() if p.is_dir() and not p.is_symlink()),
         key=lambda path: path.stat().st_mtime_ns,
         reverse=True,
     )
-    for path in [p for p in versions if p.name != current][KEEP - 1 :]:
+    unfinished = [p for p in folders if p.name.startswith(".")]
+    abandoned = [p for p in unfinished if time.time() - p.stat().st_mtime > ABANDONED_SECONDS]
+    for path in [p for p in folders if p not in unfinished][KEEP:] + abandoned:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -90,9 +101,22 @@ def _sync(path: Path) -> None:
 
 
 def open_mart(path: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection that can reach nothing but the mart at ``path``."""
-    connection = duckdb.connect(str(path.resolve()), read_only=True)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    """A read-only connection that can reach nothing but the mart at ``path``.
+
+    Raises:
+        duckdb.IOException: there is no mart at ``path``.
+    """
+    while True:
+        version = path.resolve()
+        try:
+            connection = duckdb.connect(str(version), read_only=True)
+            break
+        except duckdb.IOException:
+            if path.resolve() == version:
+                raise  # otherwise the version was switched and removed in between
+    # Connections of one process to one file share their settings: the second finds them made and locked.
+    if not connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
     return connection

@@ -8,7 +8,7 @@ delete and insert commit together.
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -83,28 +83,27 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         """Replace the slice by ``obj``; an empty frame empties the slice.
 
         Raises:
-            ValueError: columns are missing or undeclared, a value does not fit, or rows lie outside the slice.
+            ValueError: columns are missing, undeclared or changed, a value does not fit, or rows lie outside
+                the slice. What was stored stays.
         """
         asset = context.asset_key.to_user_string()
         columns = declared_columns(context.definition_metadata, asset)
-        names = [column.name for column in columns]
-        odd = sorted(set(names) ^ set(obj.columns))
-        if odd:
-            raise ValueError(f"{asset}: the frame and the declared schema differ in: {', '.join(map(str, odd))}")
-        frame = obj[names]
-        frame.attrs = {}  # calls are not data
-        rows = pa.Table.from_pandas(frame, preserve_index=False)
+        rows = _fitted(obj, columns, connection, asset)
         connection.begin()
         try:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table_slice.schema)}")
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {_target(table_slice)} ({_ddl(columns)})")
-            self._add_new_columns(connection, table_slice, columns)
-            self._delete(connection, table_slice)
-            self._insert(connection, table_slice, columns, rows)
+            if table_slice.partition_dimensions:
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {_target(table_slice)} ({_ddl(columns)})")
+                self._add_new_columns(connection, table_slice, columns, asset)
+                self._delete(connection, table_slice)
+            else:  # every row is replaced, so a changed schema simply holds from now on
+                connection.execute(f"CREATE OR REPLACE TABLE {_target(table_slice)} ({_ddl(columns)})")
+            self._insert(connection, table_slice, rows)
             self._refuse_strays(connection, table_slice, rows.num_rows, asset)
             connection.commit()
         except BaseException:
-            connection.rollback()
+            with suppress(duckdb.Error):  # a failed commit has rolled back already; its error is the one to see
+                connection.rollback()
             raise
         return {"dagster/storage_kind": "duckdb"}
 
@@ -113,19 +112,26 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         connection: duckdb.DuckDBPyConnection,
         table_slice: TableSlice,
         columns: Sequence[dg.TableColumn],
+        asset: str,
     ) -> None:
-        standing = {
-            row[0]
-            for row in connection.execute(
-                "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?",
-                [table_slice.schema, table_slice.table],
-            ).fetchall()
-        }
-        for column in columns:
-            if column.name not in standing:
-                connection.execute(
-                    f"ALTER TABLE {_target(table_slice)} ADD COLUMN {_quoted(column.name)} {column.type}"
-                )
+        described = connection.execute(f"DESCRIBE {_target(table_slice)}").fetchall()
+        standing = {name: (kind, null == "YES") for name, kind, null, *_ in described}
+        # DuckDB spells the declared types as it spells the stored ones: INT and INTEGER are no change.
+        spelt = connection.execute(f"DESCRIBE {_no_rows(columns)}").fetchall()
+        nullable = {column.name: column.constraints.nullable for column in columns}
+        declared = {name: (kind, nullable[name]) for name, kind, *_ in spelt}
+        new = [name for name in declared if name not in standing and nullable[name]]
+        changed = {name for name, _ in standing.items() ^ declared.items()} - set(new)
+        if changed:
+            raise ValueError(
+                f"{asset}: the stored table and the declared schema differ in: {', '.join(sorted(changed))}. "
+                "Only new nullable columns are added by themselves; for any other change drop the table "
+                f"{table_slice.schema}.{table_slice.table} and materialise all its partitions again"
+            )
+        for name in new:
+            connection.execute(
+                f"ALTER TABLE {_target(table_slice)} ADD COLUMN {_quoted(name)} {declared[name][0]}"
+            )
 
     def _delete(self, connection: duckdb.DuckDBPyConnection, table_slice: TableSlice) -> None:
         where, bounds = _window(table_slice)
@@ -135,12 +141,10 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         self,
         connection: duckdb.DuckDBPyConnection,
         table_slice: TableSlice,
-        columns: Sequence[dg.TableColumn],
         rows: pa.Table,
     ) -> None:
         connection.register("incoming", rows)
-        values = ", ".join(f"CAST({_quoted(c.name)} AS {c.type}) AS {_quoted(c.name)}" for c in columns)
-        connection.execute(f"INSERT INTO {_target(table_slice)} BY NAME SELECT {values} FROM incoming")
+        connection.execute(f"INSERT INTO {_target(table_slice)} BY NAME SELECT * FROM incoming")
         connection.unregister("incoming")
 
     def _refuse_strays(
@@ -168,8 +172,7 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         try:
             result = connection.execute(f"SELECT {listed} FROM {_target(table_slice)}{where}", bounds)
         except duckdb.CatalogException:
-            empty = ", ".join(f"CAST(NULL AS {c.type}) AS {_quoted(c.name)}" for c in columns)
-            result = connection.execute(f"SELECT {empty} LIMIT 0")
+            result = connection.execute(_no_rows(columns))
         return result.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
 
 
@@ -177,10 +180,50 @@ def _ddl(columns: Sequence[dg.TableColumn]) -> str:
     return ", ".join(f"{_quoted(c.name)} {c.type}{'' if c.constraints.nullable else ' NOT NULL'}" for c in columns)
 
 
+def _no_rows(columns: Sequence[dg.TableColumn]) -> str:
+    nulls = ", ".join(f"CAST(NULL AS {c.type}) AS {_quoted(c.name)}" for c in columns)
+    return f"SELECT {nulls} LIMIT 0"
+
+
+def _fitted(
+    frame: pd.DataFrame, columns: Sequence[dg.TableColumn], connection: duckdb.DuckDBPyConnection, asset: str
+) -> pa.Table:
+    """``frame`` in exactly the declared columns and types, before anything stored is touched.
+
+    Raises:
+        ValueError: a column is missing or undeclared, or holds what its type cannot hold unchanged. The
+            libraries' own errors quote the value, so they are not passed on.
+    """
+    names = [column.name for column in columns]
+    odd = [f"{name} is missing" for name in names if name not in frame.columns]
+    odd += [f"{name} is not declared" for name in frame.columns if name not in names]
+    if odd:
+        raise ValueError(f"{asset}: the frame does not match the declared schema: {', '.join(odd)}")
+    bare = pd.DataFrame(frame)  # without attrs, which pandas would copy for every column
+    arrays = []
+    kinds = connection.execute(_no_rows(columns)).to_arrow_table().schema.types
+    for column, kind in zip(columns, kinds, strict=True):
+        try:
+            values = bare[column.name]
+            # Pandas takes a column without values for numbers: here it has the declared type.
+            empty = values.isna().all()
+            array = pa.nulls(len(values), kind) if empty else pa.Array.from_pandas(values, type=kind)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            array = None
+        if array is None:
+            raise ValueError(f"{asset}: column {column.name} holds a value that {column.type} cannot hold")
+        if array.null_count and not column.constraints.nullable:
+            raise ValueError(f"{asset}: column {column.name} is NOT NULL and holds {array.null_count} nulls")
+        arrays.append(array)
+    return pa.Table.from_arrays(arrays, names=names)
+
+
 def _window(table_slice: TableSlice) -> tuple[str, list[Any]]:
     if not table_slice.partition_dimensions:
         return "", []
     (dimension,) = table_slice.partition_dimensions
+    if not dimension.partitions:  # an input that maps to no partition
+        return " WHERE false", []
     start, end = cast("tuple[Any, Any]", dimension.partitions)
     column = _quoted(str(dimension.partition_expr))
     return f" WHERE {column} >= ? AND {column} < ?", [start.date(), end.date()]

@@ -1,76 +1,52 @@
-"""Features per customer and day, each from what was known by the end of that day."""
+"""Features per customer and day, each from what had happened by the end of that day."""
 
 import ibis
 
-from .facts import COMPLAINT_CLASSES
-
 LOOK_BACK_DAYS = 90
+SENTIMENT_UNITS = 10_000
+"""VADER scores have four decimals: as whole numbers they add up exactly, in whatever order they come."""
 
 
 def customer_features(facts: ibis.Table) -> ibis.Table:
     """One row of ``CustomerFeatures`` per subject and day of contact in ``facts`` (``ComplaintFacts``).
 
-    Point-in-time correct: a row depends on facts of its own day and the 90 days that end with it, so later
-    facts never change it. Bare reposts are not contacts.
+    Point-in-time correct in event time: a row depends on facts of its own day and before, so what happens
+    later never changes it. Bare reposts are not contacts; contacts of nobody known have no row.
     """
     contacts = facts.filter(facts.subject_id.notnull() & ~facts.is_amplification)
-    is_complaint = contacts.contact_class.isin(COMPLAINT_CLASSES)
-    days = contacts.group_by("subject_id", "event_date").agg(
+    contacts = contacts.mutate(day=contacts.event_date.delta(ibis.date(1970, 1, 1), unit="day"))
+    days = contacts.group_by("subject_id", "event_date", "day").agg(
         contacts=contacts.count(),
-        complaints=is_complaint.sum(),
-        repeats=contacts.is_repeat.sum(),
+        complaints=contacts.count(where=contacts.is_complaint),
+        repeats=contacts.count(where=contacts.is_repeat),
         worst=contacts.severity.max(),
-        sentiment_sum=contacts.sentiment.sum(),
-        sentiment_count=contacts.sentiment.count(),
+        sentiment=(contacts.sentiment * SENTIMENT_UNITS).round().cast("int64").sum(),
+        measured=contacts.sentiment.count(),
     )
-    kinds = contacts.select("subject_id", "event_date", "category", "channel").distinct()
-    day, past = days.view(), days.view()
-    spans = day.inner_join(
-        past,
-        [
-            day.subject_id == past.subject_id,
-            past.event_date <= day.event_date,
-            past.event_date > day.event_date - ibis.interval(days=LOOK_BACK_DAYS),
-        ],
-    ).select(
-        subject_id=day.subject_id,
-        event_date=day.event_date,
-        age=day.event_date.delta(past.event_date, unit="day"),
-        contacts=past.contacts,
-        complaints=past.complaints,
-        repeats=past.repeats,
-        worst=past.worst,
-        sentiment_sum=past.sentiment_sum,
-        sentiment_count=past.sentiment_count,
+
+    def last(count: int) -> ibis.Value:
+        """The subject's ``count`` days that end with the row's day."""
+        return ibis.range_window(group_by=days.subject_id, order_by=days.day, preceding=count - 1, following=0)
+
+    previous = days.day.lag().over(ibis.window(group_by=days.subject_id, order_by=days.day))
+    counted = days.select(
+        days.subject_id,
+        days.event_date,
+        days.day,
+        contacts_7d=days.contacts.sum().over(last(7)),
+        contacts_30d=days.contacts.sum().over(last(30)),
+        contacts_90d=days.contacts.sum().over(last(90)),
+        complaints_30d=days.complaints.sum().over(last(30)),
+        repeats_30d=days.repeats.sum().over(last(30)),
+        worst_severity_90d=days.worst.max().over(last(90)),
+        mean_sentiment_30d=days.sentiment.sum().over(last(30))
+        / days.measured.sum().over(last(30)).nullif(0)
+        / SENTIMENT_UNITS,
+        days_since_previous=days.day - previous,
     )
-    month = spans.age < 30
-    measured = spans.group_by("subject_id", "event_date").agg(
-        contacts_7d=spans.contacts.sum(where=spans.age < 7),
-        contacts_30d=spans.contacts.sum(where=month),
-        contacts_90d=spans.contacts.sum(),
-        complaints_30d=spans.complaints.sum(where=month),
-        repeats_30d=spans.repeats.sum(where=month),
-        worst_severity_90d=spans.worst.max(),
-        mean_sentiment_30d=spans.sentiment_sum.sum(where=month) / spans.sentiment_count.sum(where=month).nullif(0),
-        days_since_previous=spans.age.nullif(0).min(),
-    )
-    kind_spans = days.inner_join(
-        kinds,
-        [
-            days.subject_id == kinds.subject_id,
-            kinds.event_date <= days.event_date,
-            kinds.event_date > days.event_date - ibis.interval(days=LOOK_BACK_DAYS),
-        ],
-    ).select(
-        subject_id=days.subject_id,
-        event_date=days.event_date,
-        category=kinds.category,
-        channel=kinds.channel,
-    )
-    variety = kind_spans.group_by("subject_id", "event_date").agg(
-        categories_90d=kind_spans.category.nunique(), channels_90d=kind_spans.channel.nunique()
-    )
-    return measured.inner_join(variety, ["subject_id", "event_date"]).select(
+    categories, channels = distinct_lately(contacts, "category"), distinct_lately(contacts, "channel")
+    joined = counted.inner_join(categories, ["subject_id", "day"]).inner_join(channels, ["subject_id", "day"])
+    return joined.mutate(categories_90d=joined.category, channels_90d=joined.channel).select(
         "subject_id",
         "event_date",
         "contacts_7d",
@@ -84,3 +60,19 @@ def customer_features(facts: ibis.Table) -> ibis.Table:
         "mean_sentiment_30d",
         "days_since_previous",
     )
+
+
+def distinct_lately(contacts: ibis.Table, kind: str) -> ibis.Table:
+    """How many values of ``kind`` each subject used in the last 90 days: subject_id, day, ``kind``.
+
+    A value enters on the day it is used and leaves 90 days later, or when it enters again: the running sum
+    of these steps counts distinct values without looking at every pair of days.
+    """
+    used = contacts.select("subject_id", "day", kind).distinct()
+    again = used.day.lead().over(ibis.window(group_by=[used.subject_id, used[kind]], order_by=used.day))
+    end = used.day + LOOK_BACK_DAYS
+    entering = used.select("subject_id", "day", step=ibis.literal(1))
+    leaving = used.select("subject_id", day=ibis.least(end, again.fill_null(end)), step=ibis.literal(-1))
+    steps = entering.union(leaving).group_by("subject_id", "day").agg(step=lambda step: step.step.sum())
+    so_far = ibis.window(group_by=steps.subject_id, order_by=steps.day, preceding=None, following=0)
+    return steps.select("subject_id", "day", **{kind: steps.step.sum().over(so_far)})

@@ -15,6 +15,26 @@ def subject_of(facts: ibis.Table) -> ibis.Value:
     return ibis.coalesce(facts.subject_id, facts.complaint_id)
 
 
+def measures(facts: ibis.Table) -> dict[str, ibis.Value]:
+    """The measures of reporting, to aggregate ``facts`` with: one definition for marts and reports.
+
+    Bare reposts are no contacts. Measures of a larger group are computed from its facts, never added up:
+    distinct people cannot be.
+    """
+    is_complaint = facts.is_complaint
+    closed = facts.resolution_status.isin(["resolved", "closed"])
+    return {
+        "contacts": facts.count(where=~facts.is_amplification),
+        "complaints": facts.count(where=is_complaint),
+        "complainants": subject_of(facts).nunique(where=is_complaint),
+        "repeats": facts.count(where=is_complaint & facts.is_repeat),
+        "negative": facts.count(where=is_complaint & (facts.sentiment <= NEGATIVE)),
+        "with_sentiment": facts.sentiment.count(where=is_complaint),
+        "resolved": facts.count(where=is_complaint & closed),
+        "mean_severity": facts.severity.mean(where=is_complaint),
+    }
+
+
 def operations_hourly(facts: ibis.Table) -> ibis.Table:
     """Complaints per hour, region, category and channel (``OperationsHourly``)."""
     complaints = facts.filter(facts.is_complaint)
@@ -26,25 +46,15 @@ def operations_hourly(facts: ibis.Table) -> ibis.Table:
 
 
 def reporting_daily(facts: ibis.Table, small_cell: int = SMALL_CELL) -> ibis.Table:
-    """Daily figures (``ReportingDaily``), small cells merged into region 'other'.
+    """Daily figures (``ReportingDaily``).
 
-    Figures of merged cells are computed from the facts again: distinct people cannot be added up.
+    The regions of cells with fewer than ``small_cell`` complainants are merged into 'other' and measured again.
     """
     contacts = facts.filter(~facts.is_amplification)
-    sizes = contacts.group_by(DAILY).agg(people=subject_of(contacts).nunique(where=contacts.is_complaint))
-    small = contacts.inner_join(sizes, DAILY)
-    merged = small.mutate(region=ibis.ifelse(small.people < small_cell, OTHER, small.region))
-    is_complaint = merged.is_complaint
-    return merged.group_by(DAILY).agg(
-        contacts=merged.count(),
-        complaints=is_complaint.sum(),
-        complainants=subject_of(merged).nunique(where=is_complaint),
-        repeats=(merged.is_repeat & is_complaint).sum(),
-        negative=(is_complaint & (merged.sentiment <= NEGATIVE)).sum().fill_null(0),
-        with_sentiment=merged.sentiment.count(where=is_complaint),
-        resolved=(is_complaint & merged.resolution_status.isin(["resolved", "closed"])).sum().fill_null(0),
-        mean_severity=merged.severity.mean(where=is_complaint),
-    )
+    sizes = contacts.group_by(DAILY).agg(people=measures(contacts)["complainants"])
+    sized = contacts.inner_join(sizes, DAILY)
+    merged = sized.mutate(region=ibis.ifelse(sized.people < small_cell, OTHER, sized.region))
+    return merged.group_by(DAILY).agg(**measures(merged))
 
 
 def data_science(enriched: ibis.Table) -> ibis.Table:

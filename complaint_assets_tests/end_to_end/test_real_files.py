@@ -25,6 +25,7 @@ LANDINGS = {
     ("whatsapp", "exports"): [
         "whatsapp/hist_example-12h.txt",
         "whatsapp/hist_example.txt",
+        "whatsapp/hist_samplechat.txt",
         "whatsapp/lorem-2000.txt",
         "whatsapp/pokemon.txt",
     ],

@@ -100,9 +100,8 @@ def browser() -> "Iterator[WebDriver]":
 
     if not (which("chromium") and which("chromedriver")):
         if which("apt-get") and os.geteuid() == 0:
-            subprocess.run(
-                "apt-get update -qq && apt-get install -y -qq chromium chromium-driver", shell=True, check=False
-            )
+            subprocess.run(["apt-get", "update", "-qq"], check=False)
+            subprocess.run(["apt-get", "install", "-y", "-qq", "chromium", "chromium-driver"], check=False)
         if not (which("chromium") and which("chromedriver")):
             pytest.skip("Chromium and its driver are absent and cannot be installed without root and apt-get")
     from selenium import webdriver

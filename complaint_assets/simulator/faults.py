@@ -1,0 +1,39 @@
+"""What goes wrong on the way: how often, and how much later something arrives."""
+
+from random import Random
+
+REDELIVERED = 0.04
+LATE = 0.01
+MALFORMED = 0.002
+REPEATED = 0.03
+EDITED = 0.01
+"""Of social posts, as the next."""
+REPOSTED = 0.05
+MOST_LATE_HOURS = 72
+
+
+class Quota:
+    """A share of all that comes by, kept to exactly: what an hour is too small for is carried on."""
+
+    def __init__(self, share: float, rng: Random) -> None:
+        self._share = share
+        self._carry = rng.random()
+
+    def of(self, count: int, available: int) -> int:
+        """How many of ``count`` it is this time, at most ``available``."""
+        self._carry += self._share * count
+        taken = min(int(self._carry), available)
+        self._carry -= taken
+        return taken
+
+
+def late_by(rng: Random, slot_seconds: int) -> int:
+    """Slots after its own in which a late record arrives: up to three days, mostly far less."""
+    return 1 + int(MOST_LATE_HOURS * 3600 // slot_seconds * rng.random() ** 2)
+
+
+def again_after(rng: Random, slot_seconds: int) -> int:
+    """Slots after its first arrival in which a record is delivered again; 0 is the same slot."""
+    if rng.random() < 0.35:
+        return 0
+    return 1 + int((24 * 3600 // slot_seconds + 1) * rng.random() ** 3)

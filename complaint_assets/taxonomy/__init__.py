@@ -1,0 +1,231 @@
+"""The rules as data, and their compiler: YAML files in, one ``Rules`` object out.
+
+Meaning lives in the YAML files, which are written to be read by people who do not program. What belongs here
+is reading, checking and compiling them; how rules are applied lives in ``complaint_assets.logic``.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from complaint_assets.logic.rules import (
+    OTHER,
+    Category,
+    Label,
+    Places,
+    Rule,
+    Rules,
+    Severity,
+    check_regex,
+    phrase_pattern,
+)
+
+BUILT_IN = Path(__file__).parent
+LABEL_WEIGHT = 2.0
+"""How strongly the source's own label speaks for a category, beside the weights of the text's rules."""
+
+
+class TaxonomyError(ValueError):
+    """A rule file is wrong; the message names the file, the rule and what is allowed there."""
+
+
+@cache
+def load_rules(country: str = "NG") -> Rules:
+    """The built-in rules for ``country`` (ISO 3166-1 alpha-2), compiled once per process."""
+    return compile_rules(BUILT_IN, country)
+
+
+def compile_rules(folder: Path, country: str) -> Rules:
+    """The rules in the files of ``folder``, checked and compiled.
+
+    The version is that of ``taxonomy.yaml`` with a digest of all files as build metadata (``1.0.0+9f3c2a10``):
+    no change of a rule goes unnoticed.
+
+    Raises:
+        TaxonomyError: a file is missing, unreadable, breaks the schema, or contradicts itself or another.
+    """
+    files = {name: folder / f"{name}.yaml" for name in ("taxonomy", "classes", "severity", "language")}
+    places_file = folder / f"places_{country.lower()}.yaml"
+    if places_file.exists():
+        files["places"] = places_file
+    content, data = hashlib.sha256(), {}
+    for name, file in sorted(files.items()):
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaxonomyError(f"{file}: cannot be read: {error}") from error
+        data[name] = _read(file, text, name)
+        content.update(f"{name}\n{text}".encode())
+
+    taxonomy, severity = data["taxonomy"], data["severity"]
+    categories = _categories(files, taxonomy, severity)
+    return Rules(
+        version=f"{taxonomy['version']}+{content.hexdigest()[:8]}",
+        categories=categories,
+        labels=tuple(_labels(files["taxonomy"], taxonomy["labels"], categories)),
+        classes={
+            name: tuple(_rules(files["classes"], rules, f"class.{name}"))
+            for name, rules in data["classes"].items()
+        },
+        severity=Severity(
+            cues=tuple(_rules(files["severity"], severity["cues"], "cue")),
+            sentiment=_thresholds(severity["sentiment"]),
+            rating=_thresholds(severity["rating"]),
+            classes=severity["classes"],
+        ),
+        places=_places(places_file, data.get("places", {"country": country, "regions": {}}), country),
+        english=frozenset(data["language"]["english"].split()),
+        pidgin=frozenset(data["language"]["pidgin"].split()),
+    )
+
+
+def _read(file: Path, text: str, kind: str) -> Any:
+    from jsonschema import Draft202012Validator  # slow to import, needed only where rules are read
+
+    try:
+        # Through JSON: numeric keys become strings, as the schema expects.
+        data = json.loads(json.dumps(yaml.load(text, Loader=_Loader)))  # noqa: S506 (a safe loader, see below)
+    except (yaml.YAMLError, TypeError) as error:
+        raise TaxonomyError(f"{file}: not readable as YAML: {error}") from error
+    faults = sorted(
+        Draft202012Validator(_schema(kind)).iter_errors(data), key=lambda fault: list(map(str, fault.path))
+    )
+    if faults:
+        raise TaxonomyError(
+            "\n".join(f"{file}: {_where(data, list(fault.absolute_path))}: {fault.message}" for fault in faults)
+        )
+    return data
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen at run time
+    """The safe loader, in C where there is one, that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{', '.join(twice)} is given twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+@cache
+def _schema(kind: str) -> Any:
+    schema = json.loads((BUILT_IN / "rules.schema.json").read_text(encoding="utf-8"))
+    return {**schema, "$ref": f"#/$defs/{kind}"}
+
+
+def _where(data: Any, path: list[str | int]) -> str:
+    """``path`` in words; an entry of a list that has an id is called by it."""
+    steps = []
+    for step in path:
+        data = data[step]
+        steps.append(str(data["id"]) if isinstance(data, dict) and "id" in data else str(step))
+    return ".".join(steps) or "the file"
+
+
+def _categories(files: Mapping[str, Path], taxonomy: Any, severity: Any) -> dict[str, Category]:
+    file, given = files["taxonomy"], taxonomy["categories"]
+    domain_of: dict[str, str] = {}
+    for domain, names in taxonomy["domains"].items():
+        for name in names:
+            if name in domain_of:
+                raise TaxonomyError(f"{file}: domains: {name} stands in both {domain_of[name]} and {domain}")
+            domain_of[name] = domain
+    if OTHER not in given:
+        raise TaxonomyError(f"{file}: categories: {OTHER} is missing; it takes what no rule recognises")
+    for others, place in (
+        (set(domain_of), f"{file}: domains"),
+        (set(severity["base"]), f"{files['severity']}: base"),
+    ):
+        if others != set(given):
+            odd = ", ".join(sorted(others ^ set(given)))
+            raise TaxonomyError(f"{place}: must name each category of {file.name} once; at odds: {odd}")
+    categories = {}
+    for name, entry in given.items():
+        rules = tuple(_rules(file, entry.get("rules", ()), name))
+        subcategories = entry.get("subcategories", {})
+        for rule in rules:
+            if rule.subcategory is not None and rule.subcategory not in subcategories:
+                known = ", ".join(sorted(subcategories)) or "none"
+                raise TaxonomyError(
+                    f"{file}: {rule.id}: subcategory {rule.subcategory} is not one of the category's: {known}"
+                )
+        categories[name] = Category(
+            name=name,
+            domain=domain_of[name],
+            fault=entry.get("fault", False),
+            severity=severity["base"][name],
+            subcategories=subcategories,
+            codes=entry.get("codes", {}),
+            rules=rules,
+        )
+    return categories
+
+
+def _pattern(file: Path, name: str, entry: Any) -> str:
+    try:
+        parts = [phrase_pattern(phrase) for phrase in entry.get("any", ())]
+        return "|".join([*parts, *map(check_regex, entry.get("regex", ()))])
+    except ValueError as error:
+        raise TaxonomyError(f"{file}: {name}: {error}") from error
+
+
+def _rules(file: Path, entries: Any, prefix: str) -> Iterator[Rule]:
+    seen: set[str] = set()
+    for entry in entries:
+        name = f"{prefix}.{entry['id']}"
+        if name in seen:
+            raise TaxonomyError(f"{file}: {name}: there are two rules of this id")
+        seen.add(name)
+        yield Rule(
+            id=name,
+            pattern=_pattern(file, name, entry),
+            weight=float(entry.get("weight", 1)),
+            subcategory=entry.get("subcategory"),
+            unless_negated=entry.get("unless_negated", False),
+            topic=entry.get("topic", False),
+        )
+
+
+def _labels(file: Path, entries: Any, categories: Mapping[str, Category]) -> Iterator[Label]:
+    for entry in entries:
+        name, category = f"label.{entry['id']}", entry.get("category")
+        if category is not None and category not in categories:
+            raise TaxonomyError(
+                f"{file}: {name}: no category {category}; there are {', '.join(sorted(categories))}"
+            )
+        regex = re.compile(_pattern(file, name, entry), re.ASCII)
+        yield Label(name, regex, category, entry.get("class"), LABEL_WEIGHT)
+
+
+def _thresholds(entries: Mapping[str, float]) -> tuple[tuple[float, float], ...]:
+    return tuple(sorted((float(limit), weight) for limit, weight in entries.items()))
+
+
+def _places(file: Path, data: Any, country: str) -> Places:
+    if data["country"] != country:
+        raise TaxonomyError(f"{file}: country: {data['country']} must be {country}, as the file is named")
+    foreign = {code for code in (*data["regions"], *data.get("admin1", {}).values()) if code[:2] != country}
+    if foreign:
+        raise TaxonomyError(f"{file}: {', '.join(sorted(foreign))}: no subdivision of {country}")
+    owner: dict[str, str] = {}
+    for region, names in data["regions"].items():
+        for name in names:
+            if owner.setdefault(name, region) != region:
+                raise TaxonomyError(f"{file}: {name} stands under both {owner[name]} and {region}")
+    return Places(
+        country=country,
+        regions={region: tuple(names) for region, names in data["regions"].items()},
+        cue_only=frozenset(data.get("cue_only", ())),
+        admin1=data.get("admin1", {}),
+    )
+
+
+__all__ = ["Rules", "TaxonomyError", "compile_rules", "load_rules"]
