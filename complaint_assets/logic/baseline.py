@@ -205,12 +205,10 @@ def _surging(observed: Reals, expected: Reals, variance: Reals, nodes: list[Grou
             extra = shrunk_dispersion(numerator, denominator, usual_dispersion(), weight)
             whole = spread + extra[:, None] * mean**2
             at = np.nonzero((seen - mean >= 2) & (seen - mean > 2.5 * np.sqrt(whole)))
-            hits = np.zeros(high.shape, dtype=bool)
-            hits[at] = score(seen[at], mean[at], whole[at]) >= _MASK_SCORE
-            for back in range(-1, length + 1):
-                high[:, max(0, -back) : high.shape[1] - max(0, back)] |= hits[
-                    :, max(0, back) : high.shape[1] + min(0, back)
-                ]
+            hits = np.zeros((len(mean), mean.shape[1] + length + 1), dtype=bool)
+            hits[at[0], at[1] + length] = score(seen[at], mean[at], whole[at]) >= _MASK_SCORE
+            for shift in range(length + 2):
+                high |= hits[:, shift : shift + mean.shape[1]]
         high[high.mean(1) > _MOST_MASKED] = False
         surging |= high[groups.of]
     return surging

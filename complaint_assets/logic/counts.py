@@ -70,9 +70,7 @@ class Cube:
             names,
             tuple(series),
             {
-                name: np.bincount(
-                    cell, pc.fill_null(rows[name], 0).to_numpy()[within].astype(float), size
-                ).reshape(-1, hours)
+                name: np.bincount(cell, _reals(rows[name])[within], size).reshape(-1, hours)
                 for name in measures
             },
         )
@@ -81,6 +79,10 @@ class Cube:
         """The values of ``key`` for the positions in ``series``."""
         place = KEYS.index(key)
         return pa.array(self.names[place], pa.string()).take(pa.array(self.codes[place][series]))
+
+
+def _reals(column: pa.ChunkedArray) -> Reals:
+    return np.asarray(pc.fill_null(column, 0).to_numpy(), dtype=np.float64)
 
 
 def _codes(column: pa.ChunkedArray, within: Flags) -> tuple[tuple[str, ...], Whole]:

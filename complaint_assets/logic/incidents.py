@@ -78,7 +78,7 @@ def find_surges(
     if not len(cube.measures["subjects"]):
         return to_pandas(_SCHEMA.empty_table())
     ages = np.arange(days)
-    found = _replay(cube, threshold + _YOUNG_EXTRA * (ages < _YOUNG_DAYS))
+    found = _replay(cube, np.where(ages < _YOUNG_DAYS, threshold + _YOUNG_EXTRA, threshold))
     table = pa.Table.from_pylist([_row(incident, cube, start, keys_pseudonym) for incident in found], _SCHEMA)
     return to_pandas(table)
 
@@ -144,7 +144,7 @@ def _step(incident: Incident, cube: Cube, hour: int) -> None:
     """Move the life cycle of an open incident by one hour."""
     recent = slice(max(0, hour - 1), hour + 1)
     seen, expected, variance = (cube.measures[name][incident.series, recent] for name in _MEASURES)
-    if seen.sum() >= expected.sum() + np.sqrt(variance.sum()) + 0.5:
+    if seen.sum() >= 1.25 * expected.sum() + np.sqrt(variance.sum()) + 0.5:
         incident.calm = 0
         if seen[:, -1].sum() > expected[:, -1].sum():
             incident.last = hour
@@ -236,8 +236,6 @@ def _explain(
         when = f"between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M} UTC"
     usual = round(expected)
     normal = {0: "fewer than 1 was", 1: "1 was"}.get(usual, f"{usual} were")
-    if channel:
-        how = f"all by {words(channel)}"
-    else:
-        how = " and ".join(words(name) for name in movers) + " moved most"
+    most = " and ".join(words(name) for name in movers)
+    how = f"all by {words(channel)}" if channel else f"{most} moved most"
     return f"{round(observed)} customers complained {matter} {place} {when} where {normal} expected; {how}."
