@@ -6,7 +6,6 @@ import dagster as dg
 import ibis
 import pandas as pd
 import pyarrow as pa
-from complaint_assets.logic.report import operations_report, reporting_report
 
 from complaint_assets.assets.common import (
     DAILY_FRESHNESS,
@@ -22,6 +21,7 @@ from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.features import customer_features as features_of
 from complaint_assets.logic.marts import data_science, operations_hourly, reporting_daily
+from complaint_assets.logic.report import operations_report, reporting_report
 from complaint_assets.report_data import operations_data, reporting_data
 from complaint_assets.schemas.marts import (
     CustomerFeatures,

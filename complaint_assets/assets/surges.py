@@ -6,10 +6,6 @@ from functools import partial
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
-from complaint_assets.logic.forecast import forecast
-from complaint_assets.logic.incidents import find_surges
-from complaint_assets.logic.surge_metrics import hourly_counts
-from complaint_assets.logic.surge_metrics import surge_metrics as measure
 
 from complaint_assets.assets.common import (
     ONE_RUN,
@@ -24,8 +20,12 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.forecast import forecast
 from complaint_assets.logic.identify import Keys
+from complaint_assets.logic.incidents import find_surges
 from complaint_assets.logic.plan import BASELINE_DAYS, metric_inputs
+from complaint_assets.logic.surge_metrics import hourly_counts
+from complaint_assets.logic.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import from_pandas, to_pandas

@@ -99,7 +99,7 @@ class Severity:
     classes: Mapping[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: a gazetteer is made once for each
 class Places:
     """Names of places of the configured country, beside what the gazetteer knows."""
 
