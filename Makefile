@@ -23,12 +23,12 @@ help: ## Show what there is
 $(VENV)/.stamp: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --require-hashes --only-binary :all: -r requirements.lock
 	@echo '$(CURDIR)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/complaint_assets.pth"
 	@touch $@
 
 $(VENV)/.stamp-test: $(VENV)/.stamp requirements-test.lock
-	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.lock
+	$(BIN)/python -m pip install -q --no-deps --require-hashes --only-binary :all: -r requirements-test.lock
 	@touch $@
 
 install: $(VENV)/.stamp ## Create the environment
@@ -48,11 +48,11 @@ check: $(VENV)/.stamp-test ## Lint, format, types, import direction, definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest complaint_assets_tests/test_house.py
-	$(BIN)/dg check defs -w workspace.yaml
+	$(BIN)/dg check defs
 
 lock: ## Renew the locked versions (needs uv)
 	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header -q -o requirements.lock
-	uv pip compile pyproject.toml --extra test -c requirements.lock --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header --no-strip-extras -q -o requirements-test.lock
+	uv pip compile pyproject.toml --extra test -c requirements.lock --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header -q -o requirements-test.lock
 
 clean: ## Remove the standing home
 	rm -rf "$(COMPLAINTS_HOME)"

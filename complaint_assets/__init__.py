@@ -1,1 +1,6 @@
-"""The code location: everything that knows Dagster, and the pure logic that does not."""
+"""Complaint Assets: the code location."""
+
+import warnings
+
+# Two beta features are used on purpose, single-run backfills and look-back mappings; the lock pins what they do.
+warnings.filterwarnings("ignore", message=".*is currently in beta")

@@ -8,6 +8,7 @@ from complaint_assets.assets.complaints import complaints
 from complaint_assets.assets.enriched import enriched_complaints
 from complaint_assets.assets.marts import customer_features, mart_assets
 from complaint_assets.assets.raw import raw_assets
+from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.standardised import standardised_assets
 from complaint_assets.assets.surges import surge_forecast, surge_metrics, surges
 from complaint_assets.assets.warehouse import complaint_facts
@@ -39,6 +40,7 @@ default_assets = [
     surge_forecast,
     customer_features,
     *mart_assets,
+    *report_assets,
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from complaint_assets.schemas.types import Table, duckdb_columns
+from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, Table, duckdb_columns
 
 OWNER = "team:complaint-data"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -18,6 +18,11 @@ STREAMING_FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=3), warn_window=timedelta(hours=2)
 )
 DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+
+STALE_AFTER = {
+    channel: timedelta(hours=3) if channel in STREAMING_CHANNELS else timedelta(hours=36) for channel in CHANNELS
+}
+"""How old the end of a channel's newest slot may be."""
 
 CHUNK_DAYS = 31
 """Event dates that are held in memory at once."""

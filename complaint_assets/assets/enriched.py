@@ -5,7 +5,6 @@ from datetime import date, timedelta
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
-from complaint_assets.logic.enrich import enrich
 
 from complaint_assets.assets.common import (
     ONE_RUN,
@@ -21,6 +20,7 @@ from complaint_assets.assets.complaints import COMPLAINTS, complaints
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.deduplicate import link_repeats
 from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.enrich import enrich
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.plan import enriched_inputs
 from complaint_assets.partitions import event_dates

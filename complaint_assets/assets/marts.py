@@ -1,4 +1,4 @@
-"""Layer marts: features per customer, one published file per role, one report per audience."""
+"""Layer marts: features per customer, and one published file per role."""
 
 from collections.abc import Callable
 
@@ -16,13 +16,11 @@ from complaint_assets.assets.common import (
     table_metadata,
 )
 from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
-from complaint_assets.assets.surges import surge_forecast, surge_metrics, surges
+from complaint_assets.assets.surges import surge_forecast, surges
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.features import customer_features as features_of
 from complaint_assets.logic.marts import data_science, operations_hourly, reporting_daily
-from complaint_assets.logic.report import operations_report, reporting_report
-from complaint_assets.report_data import operations_data, reporting_data
 from complaint_assets.schemas.marts import (
     CustomerFeatures,
     DataScienceComplaints,
@@ -110,36 +108,6 @@ def build_mart(
     return mart
 
 
-def build_report(
-    audience: str, deps: list[dg.AssetsDefinition], render: Callable[[Stores, Warehouse], str]
-) -> dg.AssetsDefinition:
-    """The report for ``audience``: one self-contained HTML file."""
-
-    @dg.asset(
-        key=["reports", audience],
-        deps=deps,
-        group_name="marts",
-        owners=[OWNER],
-        kinds={"html"},
-        tags={"role": audience},
-        code_version="1",
-        retry_policy=RETRIES,
-        freshness_policy=DAILY_FRESHNESS,
-        pool=WAREHOUSE_POOL,
-        description=f"One self-contained page for {audience}: no script, no remote part, counts only.",
-    )
-    def report(stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult:
-        html = render(stores, warehouse)
-        path = settings().reports / f"{audience}.html"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part")
-        partial.write_text(html, encoding="utf-8")
-        partial.replace(path)
-        return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": len(html.encode())})
-
-    return report
-
-
 mart_assets = [
     build_mart(
         "operations",
@@ -168,15 +136,5 @@ mart_assets = [
             "customer_features": warehouse.read("customer_features", arrow_schema(CustomerFeatures)),
         },
         DAILY_FRESHNESS,
-    ),
-    build_report(
-        "operations",
-        [complaint_facts, surge_metrics, surges, surge_forecast],
-        lambda stores, warehouse: operations_report(operations_data(stores, warehouse)),
-    ),
-    build_report(
-        "reporting",
-        [complaint_facts, surges],
-        lambda stores, warehouse: reporting_report(reporting_data(stores, warehouse)),
     ),
 ]

@@ -27,11 +27,11 @@ from complaint_assets.logic.contract import Contract
 from complaint_assets.logic.digest import digest
 from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.parse import parse
+from complaint_assets.logic.set_aside import set_aside_invalid
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
 from complaint_assets.partitions import slots_of
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
-from complaint_assets.schemas.validate import set_aside_invalid
 from resources.lake import Lake, Manifest, RawObject
 from resources.settings import settings
 from resources.stores import Stores
@@ -59,7 +59,7 @@ def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> 
             country=settings().country,
             first_event_date=settings().first_event_date,
         )
-    return set_aside_invalid(result, contract)
+    return set_aside_invalid(result)
 
 
 def touched_dates(tables: Tables, contract: Contract, deliveries: pa.Table) -> list[date]:

@@ -28,10 +28,12 @@ from complaint_assets.logic.surge_metrics import hourly_counts
 from complaint_assets.logic.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
-from complaint_assets.schemas.types import from_pandas, to_pandas
+from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
 from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import ON_COMMIT, Warehouse
+
+METRICS = arrow_schema(SurgeMetrics)
 
 
 def counts_between(warehouse: Warehouse, first: object, last: object) -> pa.Table:

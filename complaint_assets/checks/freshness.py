@@ -4,15 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from complaint_assets.assets.common import STALE_AFTER
 from complaint_assets.ledger import Ledger
 from complaint_assets.partitions import slot_window
-from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
+from complaint_assets.schemas.types import CHANNELS
 from resources.stores import Stores
-
-
-def allowed_age(channel: str) -> timedelta:
-    """How old the end of the newest slot of ``channel`` with records may be."""
-    return timedelta(hours=3) if channel in STREAMING_CHANNELS else timedelta(hours=36)
 
 
 def newest_slot_age(ledger: Ledger, channel: str, now: datetime) -> tuple[str | None, timedelta]:
@@ -29,12 +25,12 @@ def build_freshness_check(channel: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=dg.AssetKey(["raw", channel]),
         name="newest_slot_is_fresh",
-        description=f"The newest slot of {channel} with records ended less than {allowed_age(channel)} ago.",
+        description=f"The newest slot of {channel} with records ended less than {STALE_AFTER[channel]} ago.",
     )
     def newest_slot_is_fresh(stores: Stores) -> dg.AssetCheckResult:
         slot, age = newest_slot_age(Ledger(stores.tables), channel, datetime.now(UTC))
         return dg.AssetCheckResult(
-            passed=age <= allowed_age(channel),
+            passed=age <= STALE_AFTER[channel],
             severity=dg.AssetCheckSeverity.WARN,
             metadata={
                 "newest_slot": slot or "none",

@@ -3,11 +3,8 @@
 import dagster as dg
 
 from complaint_assets.assets.common import WAREHOUSE_POOL
-from complaint_assets.schemas.surges import SurgeMetrics
-from complaint_assets.schemas.types import arrow_schema
+from complaint_assets.assets.surges import METRICS
 from resources.warehouse import Warehouse
-
-METRICS = arrow_schema(SurgeMetrics)
 
 
 @dg.asset_check(

@@ -208,7 +208,7 @@ def check_regex(pattern: str) -> str:
     """
     if found := _UNBOUNDED.search(pattern):
         raise ValueError(
-            f"{found.group()!r} is not allowed: give every repetition a bound, as in a{{0,20}}, and repeat no group"
+            f"{found.group()!r} is not allowed: bound every repetition, as in a{{0,20}}, and repeat no group"
         )
     try:
         re.compile(pattern, re.ASCII)

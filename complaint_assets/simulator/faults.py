@@ -1,5 +1,6 @@
 """What goes wrong on the way: how often, and how much later something arrives."""
 
+from collections.abc import Sequence
 from random import Random
 
 REDELIVERED = 0.04
@@ -19,12 +20,12 @@ class Quota:
         self._share = share
         self._carry = rng.random()
 
-    def of(self, count: int, available: int) -> int:
-        """How many of ``count`` it is this time, at most ``available``."""
-        self._carry += self._share * count
-        taken = min(int(self._carry), available)
-        self._carry -= taken
-        return taken
+    def some(self, rng: Random, candidates: Sequence[int], of: int) -> set[int]:
+        """Those of ``candidates`` whose turn it is, out of ``of``."""
+        self._carry += self._share * of
+        number = min(int(self._carry), len(candidates))
+        self._carry -= number
+        return set(rng.sample(candidates, number))
 
 
 def late_by(rng: Random, slot_seconds: int) -> int:

@@ -459,7 +459,7 @@ def webhook(value: str) -> str:
     """A webhook body around the inside of its ``value`` object."""
     return (
         '{"object":"whatsapp_business_account","entry":[{"id":"104857600","changes":[{"field":"messages","value":'
-        '{"messaging_product":"whatsapp","metadata":{"display_phone_number":"2348000000300",'
+        '{"messaging_product":"whatsapp","metadata":{"display_phone_number":"2348300000300",'
         f'"phone_number_id":"209715200"}},{value}}}}}]}}]}}'
     )
 

@@ -86,7 +86,7 @@ class Phrases:
         }
         self._openers = {name: templates(lines) for name, lines in data["openers"].items()}
         self._remarks: dict[str, list[str]] = data["remarks"]
-        self._emoji: list[str] = data["emoji"]
+        self._emoji: dict[str, list[str]] = data["emoji"]
         self._losses, self._asks, self._signs, self._contacts, self._edits, self._hashtags, self._actions = (
             templates(data[key]) for key in ("losses", "asks", "signs", "contacts", "edits", "hashtags", "actions")
         )
@@ -115,7 +115,9 @@ class Phrases:
             text = text.lower()
         elif case > 1 - style.sloppy / 10:
             text = text.upper()
-        return f"{text} {rng.choice(self._emoji)}" if chance() < style.emoji else text
+        if chance() < style.emoji:
+            text += " " + rng.choice(self._emoji["glad" if theme.plain else "angry"])
+        return text
 
     def note(self, rng: Random, theme: Theme, caller: Customer) -> str:
         """What an agent notes down about a call; nothing outside cp1252."""
@@ -165,9 +167,8 @@ def _personal(rng: Random, slot: str, person: Customer) -> Sequence[str]:
 def spoken_phone(rng: Random, phone: str) -> str:
     """An E.164 ``phone`` of Nigeria in one of the ways in which people write theirs."""
     local = "0" + phone[4:]
-    return rng.choice(
-        (phone, local, local, local, f"{local[:4]} {local[4:7]} {local[7:]}", f"{local[:4]}-{local[4:]}")
-    )
+    spaced, dashed = f"{local[:4]} {local[4:7]} {local[7:]}", f"{local[:4]}-{local[4:]}"
+    return rng.choice((phone, local, local, local, spaced, dashed))
 
 
 @cache

@@ -14,6 +14,8 @@ from .phrases import Phrases, load_phrases
 from .traffic import HOUR, PROFILES, Contact, Hour, Outage, Plan, Traffic, whole_hour
 from .write import Files, slot_start
 
+LEAST, MOST = 1000, 10_000_000
+"""Deliveries that can be simulated."""
 BUSY = 400
 """Deliveries an hour from which a streaming source is delivered every quarter of an hour."""
 _RECENT = 300
@@ -65,10 +67,12 @@ def simulate(
     written last, as JSON; ``progress`` is told after every simulated hour how many records there are.
 
     Raises:
-        ValueError: there is nothing to simulate, or ``start`` is not a whole hour in UTC.
+        ValueError: ``deliveries`` or ``days`` is out of range, or ``start`` is no whole hour in UTC.
     """
-    if deliveries < 1 or days < 1:
-        raise ValueError(f"deliveries and days must be at least 1, not {deliveries} and {days}")
+    if not LEAST <= deliveries <= MOST:
+        raise ValueError(f"deliveries must be from {LEAST} to {MOST}, not {deliveries}")
+    if days < 1:
+        raise ValueError(f"days must be at least 1, not {days}")
     if not whole_hour(start):
         raise ValueError(f"start must be a whole hour in UTC, not {start.isoformat()}")
     social = sum(PROFILES[source.key].share for source in SOURCES if source.edit)
@@ -145,21 +149,22 @@ class Feed:
         """What arrives on time, with the second; what does not is put aside for a later slot."""
         source, counts = self.source, self.counts
         planned = self._traffic.plan.usual(hour, source.key)
-        broken = self._malformed.of(planned, planned)
+        broken = len(self._malformed.some(rng, range(planned), of=planned))
         contacts = self._traffic.contacts(rng, hour, source.key, broken, faults.REPEATED)
         ordinary = [place for place, contact in enumerate(contacts) if contact.origin != "outage"]
         spoilt = set(rng.sample(ordinary, broken))
         good = [place for place in range(len(contacts)) if place not in spoilt]
-        reposts = (
-            self._some(rng, self._reposted, good, [p for p in good if contacts[p].origin == "usual"])
-            if (source.repost and self._recent)
-            else set()
-        )
-        edits = (
-            self._some(rng, self._edited, good, [p for p in good if p not in reposts]) if source.edit else set()
-        )
-        late = self._some(rng, self._late, good, good)
-        doubled = self._some(rng, self._redelivered, good, good)
+        late = self._late.some(rng, good, of=len(good))
+        doubled = self._redelivered.some(rng, good, of=len(good))
+        reposts: set[int] = set()
+        if source.repost and self._recent:
+            usual = [place for place in good if contacts[place].origin == "usual"]
+            reposts = self._reposted.some(rng, usual, of=len(good))
+        edits: set[int] = set()
+        if source.edit:
+            # An edit on time would make a late post arrive on time.
+            editable = [place for place in good if place not in reposts | late]
+            edits = self._edited.some(rng, editable, of=len(good))
 
         arrived: list[tuple[int, Payload]] = []
         for place, contact in enumerate(contacts):
@@ -189,10 +194,6 @@ class Feed:
                 self._again(rng, slot, behind, document, payload)
         return arrived
 
-    @staticmethod
-    def _some(rng: Random, quota: faults.Quota, of: list[int], among: list[int]) -> set[int]:
-        return set(rng.sample(among, quota.of(len(of), len(among))))
-
     def _delay(self, rng: Random, slot: int, draw: Callable[[Random, int], int]) -> int:
         """Slots to wait, cut down where the simulation ends before."""
         return min(draw(rng, self.source.slot_seconds), self._last_slot - slot)
@@ -203,7 +204,7 @@ class Feed:
             return
         second = min(contact.second + 30 + int(rng.random() * HOUR), self._last_hour + HOUR - 1 - hour.epoch)
         addition = self._phrases.edit(rng, contact.customer)
-        edited = self.source.edit(hour, max(second, contact.second), contact, document, addition)
+        edited = self.source.edit(hour, second, contact, document, addition)
         self._later[(hour.epoch + second) // self.source.slot_seconds].append(pack(edited))
         self.counts.edits += 1
         self.counts.deliveries += 1

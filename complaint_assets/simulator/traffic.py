@@ -1,7 +1,7 @@
 """How much happens when, where and about what: rhythms, outages, and the contacts of one hour."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -64,15 +64,9 @@ PROFILES = {
 }
 """By ``channel/source``."""
 
-_WEIGHTS = {key: list(accumulate((_THEMES | profile.themes).values())) for key, profile in PROFILES.items()}
-_REGIONAL = {
-    region: ([city for city in CITIES if city.region == region], [c.share for c in CITIES if c.region == region])
-    for region in REGION_SHARES
-}
-
 OUTAGES_PER_WEEK = 2
 ENOUGH = 40
-"""Extra complaints that an outage brings at least, where there is traffic enough."""
+"""Complaints that an outage adds at least, so that it can be found in little traffic."""
 _OUTAGE_THEMES = {
     "network": 4,
     "internet_speed": 3,
@@ -80,7 +74,17 @@ _OUTAGE_THEMES = {
     "sim_porting": 0.5,
     "broadband_installation": 0.5,
 }
-_TRIES = 30
+
+_WEIGHTS = {key: list(accumulate((_THEMES | profile.themes).values())) for key, profile in PROFILES.items()}
+_SHARES = {
+    theme: np.array([(_THEMES | p.themes)[theme] / sum((_THEMES | p.themes).values()) for p in PROFILES.values()])
+    for theme in _OUTAGE_THEMES
+}
+"""Of the contacts of each source, those about a theme."""
+_REGIONAL = {
+    region: ([city for city in CITIES if city.region == region], [c.share for c in CITIES if c.region == region])
+    for region in REGION_SHARES
+}
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,16 @@ class Hour:
         return (self.start + _LAGOS + timedelta(seconds=second)).replace(tzinfo=None)
 
 
+def _in_turn(chance: Random, weights: Mapping[str, float]) -> Iterator[str]:
+    """Names drawn by weight without end; none comes again before all have been drawn."""
+    while True:
+        left = dict(weights)
+        while left:
+            name = chance.choices(list(left), list(left.values()))[0]
+            del left[name]
+            yield name
+
+
 class Plan:
     """How many events each source has in each hour, and the outages: all that needs to be known beforehand."""
 
@@ -164,13 +178,11 @@ class Plan:
 
     def _weights(self, rng: np.random.Generator) -> np.ndarray:
         """Relative traffic by hour and source: rhythm of day and week, and some noise that all share."""
+        sources = PROFILES.values()
         local = [self.start + _LAGOS + timedelta(hours=index) for index in range(self.hours)]
         rhythm = np.array(
             [
-                [
-                    p.share * p.day[at.hour] / sum(p.day) * p.week[at.weekday()] / sum(p.week)
-                    for p in PROFILES.values()
-                ]
+                [p.share * p.day[at.hour] * p.week[at.weekday()] / (sum(p.day) * sum(p.week)) for p in sources]
                 for at in local
             ]
         )
@@ -184,45 +196,43 @@ class Plan:
         # Detectors need a baseline: outages begin after 15 days, or after most of a shorter run.
         first = 15 * 24 if days > 16 else int(self.hours * 0.6)
         available = self.hours - first
-        count = max(1, min(round(OUTAGES_PER_WEEK * days / 7), available // 24))
+        # In little traffic there are fewer, so that they do not drown everything else.
+        most = self.events // (10 * ENOUGH)
+        count = max(1, min(round(OUTAGES_PER_WEEK * days / 7), available // 24, most))
+        regions, categories = _in_turn(chance, REGION_SHARES), _in_turn(chance, _OUTAGE_THEMES)
         for number in range(count):
             stretch = range(first + number * available // count, first + (number + 1) * available // count)
-            yield self._outage(f"outage-{number + 1}", chance, rng, expected, stretch)
+            where, what = next(regions), next(categories)
+            yield self._outage(f"outage-{number + 1}", where, what, chance, rng, expected, stretch)
 
     def _outage(
-        self, name: str, chance: Random, rng: np.random.Generator, expected: np.ndarray, stretch: range
+        self,
+        name: str,
+        region: str,
+        category: str,
+        chance: Random,
+        rng: np.random.Generator,
+        expected: np.ndarray,
+        stretch: range,
     ) -> Outage:
-        for attempt in range(_TRIES + 1):
-            region = chance.choices(list(REGION_SHARES), list(REGION_SHARES.values()))[0]
-            category = chance.choices(list(_OUTAGE_THEMES), list(_OUTAGE_THEMES.values()))[0]
-            duration = chance.randint(2, 6)
-            multiplier = round(chance.uniform(4 + 6 * attempt / _TRIES, 10), 1)
-            if attempt == _TRIES:
-                # There is too little traffic for any but the biggest.
-                region, category, duration, multiplier = "NG-LA", "network", 6, 10.0
-            hours = self._when(chance, stretch, duration)
-            themes = [_THEMES | profile.themes for profile in PROFILES.values()]
-            shares = np.array([theme[category] / sum(theme.values()) for theme in themes])
-            rates = expected[hours.start : hours.stop] * shares * REGION_SHARES[region]
-            ramp = np.ones(len(hours))
-            ramp[0], ramp[-1] = 0.5, 0.6
-            extra = np.diff(np.floor(np.cumsum(rates.sum(axis=1) * (multiplier - 1) * ramp) + 0.5), prepend=0)
-            if extra.sum() >= ENOUGH:
-                break
-        channels = (
-            "social",
-            "whatsapp",
-            "call_centre",
-            *(c for c in ("sms", "web_form") if chance.random() < 0.6),
-        )
+        """An outage somewhere in ``stretch``, steep enough to be seen where there is little traffic."""
+        hours = self._when(chance, stretch, chance.randint(2, 6))
+        rates = expected[hours.start : hours.stop] * _SHARES[category] * REGION_SHARES[region]
+        usual = rates.sum(axis=1)
+        usual[0] *= 0.5  # it takes a while until everybody has noticed,
+        usual[-1] *= 0.6  # and the repair reaches one after the other
+        added = max(usual.sum() * (chance.uniform(4, 10) - 1), ENOUGH * chance.uniform(1, 2))
+        extra = np.diff(np.floor(np.cumsum(usual / usual.sum() * added) + 0.5), prepend=0)
+        others = [channel for channel in ("sms", "web_form") if chance.random() < 0.6]
+        channels = ("social", "whatsapp", "call_centre", *others)
         hit = np.array([source.partition("/")[0] in channels for source in PROFILES])
         for hour, rate, number in zip(hours, rates * hit, extra, strict=True):
             spread = rng.multinomial(int(number), rate / rate.sum())
             for source, part in zip(PROFILES, spread.tolist(), strict=True):
                 if part:
                     self._planted.setdefault((hour, source), []).append((category, region, part))
-        start = self.start + timedelta(hours=hours.start)
-        end = start + timedelta(hours=duration)
+        start, end = (self.start + timedelta(hours=hour) for hour in (hours.start, hours.stop))
+        multiplier = round(float(1 + added / usual.sum()), 1)
         return Outage(name, region, category, channels, start, end, multiplier, int(extra.sum()))
 
     def _when(self, chance: Random, stretch: range, duration: int) -> range:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from xml.sax.saxutils import escape
 
-from .formats import Payload, Source, conversation, webhook
+from .formats import Payload, Source, conversation, to_json, webhook
 
 _SMALL = 4096
 """Bytes of a file so small that another delivery could be the same by chance."""
@@ -51,7 +51,7 @@ def _jsonl(_source: Source, payloads: Sequence[Any], _slot: datetime, _rng: Rand
 
 
 def _webhooks(source: Source, payloads: Sequence[Any], slot: datetime, rng: Random) -> bytes:
-    """One to five messages a body, and some bodies with news of our own messages only; a broken one stands alone."""
+    """One to five messages a body, and bodies with news of our own messages only; a broken one stands alone."""
     bodies: list[str] = []
     waiting: list[tuple[str, str]] = []
     size = 1
@@ -73,9 +73,8 @@ def _webhooks(source: Source, payloads: Sequence[Any], slot: datetime, rng: Rand
 def _status(slot: datetime, rng: Random) -> str:
     state = rng.choice(("sent", "delivered", "read"))
     moment = int(slot.timestamp()) + rng.randrange(3600)
-    return webhook(
-        f'"statuses":[{{"id":"wamid.HBgM{rng.getrandbits(64):016X}","status":"{state}","timestamp":"{moment}"}}]'
-    )
+    message = f"wamid.HBgM{rng.getrandbits(64):016X}"
+    return webhook(f'"statuses":[{to_json({"id": message, "status": state, "timestamp": str(moment)})}]')
 
 
 def _array(_source: Source, payloads: Sequence[Any], _slot: datetime, _rng: Random) -> bytes:
@@ -135,12 +134,8 @@ _PARTS = {
 
 
 def _workbook(source: Source, payloads: Sequence[Any], slot: datetime, _rng: Random) -> bytes:
-    rows = [
-        ["Recommendation survey"],
-        ["Exported", f"{slot + timedelta(days=1):%Y-%m-%d}"],
-        source.columns,
-        *payloads,
-    ]
+    exported = f"{slot + timedelta(days=1):%Y-%m-%d}"
+    rows = [["Recommendation survey"], ["Exported", exported], source.columns, *payloads]
     sheet = "".join(_row(number, cells) for number, cells in enumerate(rows, start=1))
     parts = _PARTS | {
         "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{_SHEET}"><sheetData>{sheet}</sheetData></worksheet>'
@@ -158,15 +153,16 @@ def _workbook(source: Source, payloads: Sequence[Any], slot: datetime, _rng: Ran
 def _row(number: int, cells: Sequence[Any]) -> str:
     written = []
     for letter, value in zip("ABCDEFGH", cells, strict=False):
-        if isinstance(value, str) and value:
+        if value is None or value == "":
+            continue
+        at = f'r="{letter}{number}"'
+        if isinstance(value, str):
             text = escape(value)
-            written.append(
-                f'<c r="{letter}{number}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
-            )
+            written.append(f'<c {at} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>')
         elif isinstance(value, float):
-            written.append(f'<c r="{letter}{number}" s="{_DATE_STYLE}"><v>{value!r}</v></c>')
-        elif value is not None and value != "":
-            written.append(f'<c r="{letter}{number}"><v>{value}</v></c>')
+            written.append(f'<c {at} s="{_DATE_STYLE}"><v>{value!r}</v></c>')
+        else:
+            written.append(f"<c {at}><v>{value}</v></c>")
     return f'<row r="{number}">{"".join(written)}</row>'
 
 
