@@ -20,7 +20,7 @@ from complaint_assets.assets.common import (
 from complaint_assets.contracts import load_contracts
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.deduplicate import merge_deliveries
-from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.plan import complaint_inputs, digest_of
 from complaint_assets.partitions import event_dates
@@ -99,7 +99,7 @@ def complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.Material
             sort_by=["occurred_at", "complaint_id"],
             statistics=["event_date", "channel", "source"],
         )
-        outputs = digests_by_date(rows)
+        outputs = digests_by(rows, "event_date")
         built = {day: inputs.get(day, digest_of([])) for day in dates if day in inputs or day in known}
         ledger.record_builds("complaints", built, outputs)
         for day, (_, count) in outputs.items():

@@ -19,7 +19,7 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.complaints import COMPLAINTS, complaints
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.deduplicate import link_repeats
-from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.enrich import enrich
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.plan import enriched_inputs
@@ -96,7 +96,7 @@ def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg
             sort_by=["occurred_at", "complaint_id"],
             statistics=["event_date", "channel", "source"],
         )
-        outputs = digests_by_date(rows)
+        outputs = digests_by(rows, "event_date")
         ledger.record_builds(
             "enriched_complaints", {d: enriched_inputs(built, d) for d in dates if d in built}, outputs
         )

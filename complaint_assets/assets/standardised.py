@@ -4,7 +4,7 @@ One asset per channel. A slot is read from its manifest, parsed by contract, val
 whole in the tables ``standardised`` and ``quarantine``; the intake ledger row comes last.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,7 @@ from complaint_assets.assets.common import (
 from complaint_assets.contracts import load_contracts
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.contract import Contract
-from complaint_assets.logic.digest import digest
+from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.parse import parse
 from complaint_assets.logic.set_aside import set_aside_invalid
@@ -42,7 +42,7 @@ QUARANTINE = arrow_schema(Quarantine)
 
 
 def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> Standardising:
-    """Parse and standardise one raw object; rows that break the table's model join the quarantine."""
+    """Parse and standardise one raw object."""
     origin = Origin(
         channel=item.channel,
         source=item.source,
@@ -51,7 +51,7 @@ def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> 
         received_at=item.received_at,
     )
     with lake.open(item) as stream:
-        result = standardise(
+        return standardise(
             parse(stream, contract),
             contract,
             origin,
@@ -59,7 +59,6 @@ def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> 
             country=settings().country,
             first_event_date=settings().first_event_date,
         )
-    return set_aside_invalid(result)
 
 
 def touched_dates(tables: Tables, contract: Contract, deliveries: pa.Table) -> list[date]:
@@ -129,19 +128,10 @@ def standardise_slots(
     keys: Keys,
 ) -> dict[str, dict[str, float]]:
     """Replace ``slots``, consecutive slots of one day, and return the figures of each."""
-    deliveries: list[pa.Table] = []
-    quarantine: list[pa.Table] = []
-    intake: list[dict[str, Any]] = []
-    figures: dict[str, dict[str, float]] = {}
+    objects: list[tuple[RawObject, str, int]] = []
+    parts: list[Standardising] = []
     for slot in slots:
         manifest = stores.lake.manifest(channel, slot) or Manifest(channel, slot, (), "")
-        of_slot: dict[str, float] = {
-            "dagster/partition_row_count": 0,
-            "records_in": 0,
-            "quarantined": 0,
-            "bytes": 0,
-            "late": 0,
-        }
         for item in manifest.objects:
             contract = contracts.get((channel, item.source))
             if contract is None:
@@ -150,42 +140,59 @@ def standardise_slots(
                     f"{item.source}.yaml to a folder named in COMPLAINTS_CONTRACTS, then run the slot again.",
                     allow_retries=False,
                 )
-            result = read_object(stores.lake, item, contract, keys)
-            deliveries.append(result.deliveries)
-            quarantine.append(result.quarantine)
-            intake.append(
-                {
-                    "channel": channel,
-                    "source": item.source,
-                    "slot": slot,
-                    "object_sha256": item.sha256,
-                    "manifest_sha256": manifest.checksum,
-                    "bytes": item.size,
-                    "records_in": result.records_in,
-                    "standardised": result.deliveries.num_rows,
-                    "quarantined": result.quarantine.num_rows,
-                    "event_dates": touched_dates(stores.tables, contract, result.deliveries),
-                    "content_digest": digest(result.deliveries),
-                    "contract_version": contract.version,
-                }
-            )
-            of_slot["dagster/partition_row_count"] += result.deliveries.num_rows
-            of_slot["records_in"] += result.records_in
-            of_slot["quarantined"] += result.quarantine.num_rows
-            of_slot["bytes"] += item.size
-            of_slot["late"] += sum("late" in flags for flags in result.deliveries["quality_flags"].to_pylist())
-        figures[slot] = of_slot
+            part = read_object(stores.lake, item, contract, keys)
+            parts.append(part)
+            objects.append((item, manifest.checksum, part.records_in))
+    whole = set_aside_invalid(
+        Standardising(
+            deliveries=pa.concat_tables([STANDARDISED.empty_table(), *(part.deliveries for part in parts)]),
+            quarantine=pa.concat_tables([QUARANTINE.empty_table(), *(part.quarantine for part in parts)]),
+            records_in=sum(part.records_in for part in parts),
+        )
+    )
+    refused = Counter(whole.quarantine["object_sha256"].to_pylist())
+    digests = digests_by(whole.deliveries, "object_sha256")
+    intake: list[dict[str, Any]] = []
+    figures: dict[str, dict[str, float]] = {
+        slot: dict.fromkeys(("dagster/partition_row_count", "records_in", "quarantined", "bytes", "late"), 0)
+        for slot in slots
+    }
+    for item, checksum, records_in in objects:
+        contract = contracts[channel, item.source]
+        of_object = whole.deliveries.filter(pc.equal(whole.deliveries["object_sha256"], item.sha256))
+        content_digest, standardised = digests.get(item.sha256, ("", 0))
+        intake.append(
+            {
+                "channel": channel,
+                "source": item.source,
+                "slot": item.slot,
+                "object_sha256": item.sha256,
+                "manifest_sha256": checksum,
+                "bytes": item.size,
+                "records_in": records_in,
+                "standardised": standardised,
+                "quarantined": refused[item.sha256],
+                "event_dates": touched_dates(stores.tables, contract, of_object),
+                "content_digest": content_digest,
+                "contract_version": contract.version,
+            }
+        )
+        figures[item.slot]["dagster/partition_row_count"] += standardised
+        figures[item.slot]["records_in"] += records_in
+        figures[item.slot]["quarantined"] += refused[item.sha256]
+        figures[item.slot]["bytes"] += item.size
+        figures[item.slot]["late"] += sum("late" in flags for flags in of_object["quality_flags"].to_pylist())
     where = (
         f"{equals('channel', channel)} AND {equals('arrival_date', date.fromisoformat(slots[0][:10]))} "
         f"AND {between('slot', slots[0], slots[-1])}"
     )
-    for name, parts, schema, sort_by in (
-        ("standardised", deliveries, STANDARDISED, ["event_date", "slot", "object_sha256", "byte_offset"]),
-        ("quarantine", quarantine, QUARANTINE, ["slot", "object_sha256", "byte_offset"]),
+    for name, rows, schema, sort_by in (
+        ("standardised", whole.deliveries, STANDARDISED, ["event_date", "slot", "object_sha256", "byte_offset"]),
+        ("quarantine", whole.quarantine, QUARANTINE, ["slot", "object_sha256", "byte_offset"]),
     ):
         stores.tables.replace(
             name,
-            pa.concat_tables(parts) if parts else schema.empty_table(),
+            rows,
             schema=schema,
             partition_by=["channel", "arrival_date"],
             where=where,

@@ -19,7 +19,7 @@ from complaint_assets.assets.common import (
 )
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.forecast import forecast
 from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.incidents import find_surges
@@ -83,7 +83,7 @@ def surge_metrics(
     inputs = {day: metric_inputs(facts, day, as_of) for day in dates}
     counts = counts_between(warehouse, dates[0] - timedelta(days=BASELINE_DAYS), dates[-1])
     rows = from_pandas(measure(counts, dates, as_of), SurgeMetrics)
-    outputs = digests_by_date(rows)
+    outputs = digests_by(rows, "event_date")
     frame = to_pandas(rows)
     frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "surge_metrics", inputs, outputs)
     per_day = rows.group_by("event_date").aggregate(

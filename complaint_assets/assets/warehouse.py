@@ -17,7 +17,7 @@ from complaint_assets.assets.common import (
 )
 from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.digest import digests_by_date
+from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.facts import facts_of
 from complaint_assets.partitions import event_dates
@@ -56,7 +56,7 @@ def complaint_facts(context: dg.AssetExecutionContext, stores: Stores) -> dg.Mat
         where=[("event_date", ">=", dates[0]), ("event_date", "<=", dates[-1])],
     )
     rows = evaluate(facts_of, enriched).select(FACTS.names).cast(FACTS)
-    outputs = digests_by_date(rows)
+    outputs = digests_by(rows, "event_date")
     add_partition_metadata(
         context, {day.isoformat(): {"dagster/partition_row_count": n} for day, (_, n) in outputs.items()}
     )

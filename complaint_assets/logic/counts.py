@@ -69,7 +69,10 @@ class Cube:
         return cls(
             names,
             tuple(series),
-            {name: np.bincount(cell, _reals(rows[name])[within], size).reshape(-1, hours) for name in measures},
+            {
+                name: np.bincount(cell, _reals(rows[name])[within], size).astype(np.float64).reshape(-1, hours)
+                for name in measures
+            },
         )
 
     def column(self, key: str, series: Whole) -> pa.Array:

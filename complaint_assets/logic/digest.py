@@ -1,22 +1,22 @@
 """Content digests that do not depend on the order of rows or on how files are cut."""
 
-from datetime import date
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 
-def digests_by_date(table: pa.Table, *, omit: tuple[str, ...] = ()) -> dict[date, tuple[str, int]]:
-    """Digest and number of the rows of each ``event_date`` in ``table``, without the columns in ``omit``."""
-    rows = table.select([name for name in table.column_names if name not in omit])
+def digests_by(table: pa.Table, key: str) -> dict[Any, tuple[str, int]]:
+    """Digest and number of the rows of ``table`` for each value of the column ``key``."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("rows", rows)
+        connection.register("rows", table)
         found = connection.execute(
-            "SELECT event_date, md5(string_agg(row_digest, '' ORDER BY row_digest)), count(*) FROM "
-            "(SELECT event_date, md5(CAST(to_json(rows) AS VARCHAR)) AS row_digest FROM rows) GROUP BY event_date"
+            "SELECT k, md5(string_agg(row_digest, '' ORDER BY row_digest)), count(*) FROM "
+            "(SELECT rows[?] AS k, md5(CAST(to_json(rows) AS VARCHAR)) AS row_digest FROM rows) GROUP BY k",
+            [key],
         ).fetchall()
-    return {day: (digest, count) for day, digest, count in found}
+    return {value: (digest, count) for value, digest, count in found}
 
 
 def digest(table: pa.Table) -> str:

@@ -52,7 +52,7 @@ def volume(facts: ibis.Table, metrics: ibis.Table, start: datetime, end: datetim
     grid = pd.DataFrame({"start": pd.date_range(start, end, freq=step, inclusive="left", unit="us")})
     rows = grid
     for frame in (counted, foreseen):
-        at = frame["start"].dt.tz_convert("UTC").dt.as_unit("us")
+        at = pd.to_datetime(frame["start"], utc=True).dt.as_unit("us")
         rows = rows.merge(frame.assign(start=at), on="start", how="left")
     whole = rows["hours"] == hours
     rows["upper_95"] = np.nan
