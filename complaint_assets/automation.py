@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import dagster as dg
+
+from complaint_assets.assets.surges import surge_metrics
+from complaint_assets.jobs import PUBLISHED, publish_job
 from complaint_assets.ledger import Ledger
 from complaint_assets.partitions import event_dates, ranges, slots_of
 from resources.stores import Stores
@@ -15,17 +19,17 @@ RANGE_END = "dagster/asset_partition_range_end"
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A job over one contiguous range of partitions."""
+    """A job over one contiguous range of partitions, or without partitions."""
 
     job: str
-    first: str
-    last: str
+    first: str = ""
+    last: str = ""
     run_config: dict[str, Any] = field(default_factory=dict)
 
     @property
     def tags(self) -> dict[str, str]:
         """Dagster's tags for a run over a range of partitions."""
-        return {RANGE_START: self.first, RANGE_END: self.last}
+        return {RANGE_START: self.first, RANGE_END: self.last} if self.first else {}
 
     def key(self, *parts: str) -> str:
         """A run key: the same job, range and ``parts`` are asked for once only."""
@@ -41,9 +45,26 @@ def ingest_runs(channel: str, slots: list[str], sealed_marks: list[str]) -> list
     ]
 
 
-def build_runs(stores: Stores) -> Iterator[PlannedRun]:
-    """Runs that bring every event date up to date: whole chains first, then restated baselines."""
+def build_runs(stores: Stores, instance: dg.DagsterInstance) -> Iterator[PlannedRun]:
+    """Runs that bring every event date up to date: whole chains first, then restated baselines.
+
+    Where all dates are, but a run failed before it had published them, the publication alone.
+    """
     pending = Ledger(stores.tables).pending_dates()
     for job, dates in (("build", pending.chain), ("restate_metrics", pending.metrics)):
         for first, last in ranges([day.isoformat() for day in dates], event_dates):
             yield PlannedRun(job, first, last)
+    if not (pending.chain or pending.metrics) and unpublished(instance):
+        yield PlannedRun(publish_job.name)
+
+
+def unpublished(instance: dg.DagsterInstance) -> bool:
+    """Whether anything that is made from the warehouse as a whole is older than the newest metrics."""
+    measured = materialised_at(instance, surge_metrics.key)
+    return any(materialised_at(instance, asset.key) < measured for asset in PUBLISHED)
+
+
+def materialised_at(instance: dg.DagsterInstance, key: dg.AssetKey) -> float:
+    """When ``key`` was last materialised, in seconds since 1970; 0 = never."""
+    event = instance.get_latest_materialization_event(key)
+    return event.timestamp if event else 0.0

@@ -157,6 +157,8 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
     with DagsterInstance.get() as instance, Progress(*columns, console=err, disable=quiet) as progress:
 
         def execute(runs: list[PlannedRun], label: str) -> None:
+            if not runs:
+                return
             for planned in progress.track(runs, description=label):
                 started = datetime.now(UTC)
                 result = defs.resolve_job_def(planned.job).execute_in_process(
@@ -170,7 +172,7 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
                 )
                 if not result.success:
                     raise RuntimeError(
-                        f"run {result.run_id} of {planned.job} for {planned.first} to {planned.last} failed: "
+                        f"run {result.run_id} of {planned.job} {planned.first} {planned.last} failed: "
                         f"{failures(result)}. See it in the UI (make dev)."
                     )
                 seconds = (datetime.now(UTC) - started).total_seconds()
@@ -193,9 +195,9 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
         if forced:
             first, last = (day.isoformat() for day in forced)
             execute([PlannedRun("build", first, last)], "rebuild")
-        execute(list(build_runs(home)), "build event dates")
+        execute(list(build_runs(home, instance)), "build event dates")
         # Linking and baselines can make neighbours pending: their turn comes now.
-        execute(list(build_runs(home)), "restate neighbours")
+        execute(list(build_runs(home, instance)), "restate neighbours")
     return done
 
 

@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+from complaint_assets.assets.marts import customer_features, mart_assets
+from complaint_assets.assets.reports import report_assets
+from complaint_assets.assets.surges import surge_forecast, surges
 from complaint_assets.schemas.types import CHANNELS
 
 SERIALISE = "complaints/serialise"
@@ -9,9 +12,9 @@ SERIALISE = "complaints/serialise"
 
 BUILD_TAGS = {SERIALISE: "build"}
 
-UNPARTITIONED = dg.AssetSelection.assets(
-    "surges", "surge_forecast", "customer_features"
-) | dg.AssetSelection.key_prefixes("marts", "reports")
+PUBLISHED = [surges, surge_forecast, customer_features, *mart_assets, *report_assets]
+"""What has no partitions and is made anew from the warehouse as a whole."""
+UNPARTITIONED = dg.AssetSelection.assets(*PUBLISHED)
 
 CHAIN = (
     dg.AssetSelection.assets("complaints", "enriched_complaints", "complaint_facts", "surge_metrics")

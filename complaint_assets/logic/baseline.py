@@ -25,7 +25,7 @@ from .plan import BASELINE_DAYS
 
 WEEKS = BASELINE_DAYS // 7
 HISTORY_HOURS = BASELINE_DAYS * 24
-WARM_UP_DAYS = 14
+WARM_UP_DAYS = 7
 """Days a channel must have been heard before anything is expected of it."""
 
 _PROFILE_COUNTS = 40.0  # pseudo-counts per hour of the week, hour and weekday (reference design)
@@ -102,8 +102,8 @@ def fit(subjects: Reals, known: Flags, channel: Whole, category: Whole, region: 
 def _heard_days(subjects: Reals, channel: Whole) -> Flags:
     """[series, day] on which the channel was heard.
 
-    Not before its first proper day (a stray late record does not begin a history), and not on days with
-    less than a quarter of what is typical of the weekday: a gap in a feed is not a quiet day.
+    Not before the day after its first proper day: a stray late record does not begin a history, and the first
+    day is rarely whole, so its silent hours would pass for quiet ones. Not on days with less than a quarter of what is typical of the weekday: a gap in a feed is not a quiet day.
     """
     channels = Groups(len(subjects), channel)
     daily = channels.sum(subjects.reshape(len(subjects), BASELINE_DAYS, 24).sum(2))
@@ -112,7 +112,7 @@ def _heard_days(subjects: Reals, channel: Whole) -> Flags:
         if not totals.any():
             continue
         usual = np.median(totals[totals > 0])
-        first = int(np.argmax(totals >= max(usual // 4, 1)))
+        first = 1 + int(np.argmax(totals >= max(usual // 4, 1)))
         for weekday in range(7):
             same = np.arange(first + (weekday - first) % 7, BASELINE_DAYS, 7)
             if same.size:

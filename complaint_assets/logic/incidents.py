@@ -18,6 +18,7 @@ from complaint_assets.schemas.surges import SurgeMetrics, Surges
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
 
 from .counts import KEYS, Cube, Flags, Reals
+from .facts import UNKNOWN
 from .surge_scan import LOOK_BACK, Candidate, Lattice, Scope
 
 THRESHOLD = 6.25
@@ -98,11 +99,24 @@ def _replay(cube: Cube, thresholds: Reals) -> list[Incident]:
                 if candidate is None:
                     break
                 _assign(candidate, incidents, rest, usual, hour)
-                rest[candidate.series] = usual[candidate.series]
+                explained = candidate.series | _unplaced(candidate.scope, cube)
+                rest[explained] = usual[explained]
         for incident in incidents:
             if incident.is_open:
                 _step(incident, cube, hour)
     return incidents
+
+
+def _unplaced(scope: Scope, cube: Cube) -> Flags:
+    """The series without a region in the matter of ``scope``, if that names a region.
+
+    Many who complain of an outage do not say where they are: they are part of it, not a second one.
+    """
+    _, category, region = scope
+    if region in (None, UNKNOWN):
+        return np.zeros(len(cube.codes[0]), dtype=bool)
+    regions, categories = (np.array(cube.names[place])[cube.codes[place]] for place in (2, 1))
+    return np.asarray((regions == UNKNOWN) & ((categories == category) | (category is None)))
 
 
 def _assign(candidate: Candidate, incidents: list[Incident], rest: Reals, usual: Reals, hour: int) -> None:
@@ -123,7 +137,7 @@ def _assign(candidate: Candidate, incidents: list[Incident], rest: Reals, usual:
         return
     incident = incidents[int(np.argmax(closeness))]
     incident.last, incident.calm, incident.resolved = hour, 0, None
-    if candidate.score > incident.score:
+    if candidate.score > incident.score and (candidate.scope[2] != UNKNOWN or incident.scope[2] is None):
         incident.score, incident.scope, incident.series = candidate.score, candidate.scope, candidate.series
         incident.held.append(candidate.scope)
 
@@ -132,6 +146,8 @@ def _closeness(candidate: Candidate, incident: Incident, weights: Reals) -> floa
     """How far the two are the same matter, 0 = not: one holds the other, or each most of the other."""
     if candidate.scope in incident.held:
         return 2.0
+    if candidate.scope == (None, incident.scope[1], UNKNOWN):
+        return 1.5  # people who do not say where they are
     common = candidate.series & incident.series
     shared = weights[common].sum()
     least, most = sorted((weights[candidate.series].sum(), weights[incident.series].sum()))
