@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 
-from complaint_assets.assets.surges import surge_metrics
 from complaint_assets.jobs import PUBLISHED, publish_job
 from complaint_assets.ledger import Ledger
 from complaint_assets.partitions import event_dates, ranges, slots_of
@@ -15,6 +14,9 @@ from resources.stores import Stores
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+
+IDLE_SLOTS = 24
+"""Slots between two ranges that are taken in again rather than starting a run of their own."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ def ingest_runs(channel: str, slots: list[str], sealed_marks: list[str]) -> list
     """Runs that take in ``slots`` of ``channel``."""
     config = {"ops": {f"raw__{channel}": {"config": {"sealed": sorted(sealed_marks)}}}} if sealed_marks else {}
     return [
-        PlannedRun(f"ingest_{channel}", first, last, config) for first, last in ranges(slots, slots_of(channel))
+        PlannedRun(f"ingest_{channel}", first, last, config)
+        for first, last in ranges(slots, slots_of(channel), idle=IDLE_SLOTS)
     ]
 
 
@@ -59,9 +62,12 @@ def build_runs(stores: Stores, instance: dg.DagsterInstance) -> Iterator[Planned
 
 
 def unpublished(instance: dg.DagsterInstance) -> bool:
-    """Whether anything that is made from the warehouse as a whole is older than the newest metrics."""
-    measured = materialised_at(instance, surge_metrics.key)
-    return any(materialised_at(instance, asset.key) < measured for asset in PUBLISHED)
+    """Whether anything that is made from the warehouse as a whole is older than what it is made from."""
+    return any(
+        materialised_at(instance, asset.key) < materialised_at(instance, upstream)
+        for asset in PUBLISHED
+        for upstream in asset.asset_deps[asset.key]
+    )
 
 
 def materialised_at(instance: dg.DagsterInstance, key: dg.AssetKey) -> float:

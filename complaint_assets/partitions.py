@@ -44,16 +44,18 @@ MOST_RANGES = 8
 """Scattered partitions become at most so many runs: a run's start costs more than an idle rebuild."""
 
 
-def ranges(keys: list[str], definition: dg.TimeWindowPartitionsDefinition) -> list[tuple[str, str]]:
+def ranges(keys: list[str], definition: dg.TimeWindowPartitionsDefinition, idle: int = 0) -> list[tuple[str, str]]:
     """``keys`` as (first, last) ranges, in order: one run each.
 
-    Neighbours share a range. Where that leaves more than ``MOST_RANGES``, the nearest ranges are joined and
-    what lies between is covered too, which changes nothing but costs the time of a rebuild.
+    Neighbours share a range, also those with up to ``idle`` partitions between them. Where that leaves more
+    than ``MOST_RANGES``, the nearest ranges are joined. What lies between joined ranges is covered too,
+    which changes nothing but costs the time of a rebuild.
     """
     ordered = sorted(set(keys))
     windows = [definition.time_window_for_partition_key(key) for key in ordered]
     gaps = [after.start - before.end for before, after in pairwise(windows)]
-    widest = sorted((gap for gap in gaps if gap), reverse=True)[: MOST_RANGES - 1]
+    joined = idle * (windows[0].end - windows[0].start) if windows else timedelta()
+    widest = sorted((gap for gap in gaps if gap > joined), reverse=True)[: MOST_RANGES - 1]
     smallest_cut = widest[-1] if widest else None
     result: list[tuple[str, str]] = []
     for position, key in enumerate(ordered):

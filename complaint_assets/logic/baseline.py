@@ -103,7 +103,8 @@ def _heard_days(subjects: Reals, channel: Whole) -> Flags:
     """[series, day] on which the channel was heard.
 
     Not before the day after its first proper day: a stray late record does not begin a history, and the first
-    day is rarely whole, so its silent hours would pass for quiet ones. Not on days with less than a quarter of what is typical of the weekday: a gap in a feed is not a quiet day.
+    day is rarely whole, so its silent hours would pass for quiet ones. Not on days with less than a quarter
+    of what is typical of the weekday: a gap in a feed is not a quiet day.
     """
     channels = Groups(len(subjects), channel)
     daily = channels.sum(subjects.reshape(len(subjects), BASELINE_DAYS, 24).sum(2))
