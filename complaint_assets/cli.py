@@ -552,14 +552,21 @@ def prepare_environment() -> None:
 def main() -> None:
     """Entry point: errors are one line that says what, where and what to do."""
     prepare_environment()
+    code: int | str | None = 0
     try:
         app()
+    except SystemExit as end:
+        code = end.code
     except WrongUse as error:
         err.print(f"[bold]complaints:[/bold] {error}", soft_wrap=True, highlight=False)
-        sys.exit(2)
+        code = 2
     except (RuntimeError, OSError) as error:
         err.print(f"[bold]complaints:[/bold] {error}", soft_wrap=True, highlight=False)
-        sys.exit(1)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without the interpreter's farewell: native threads of the storage libraries can abort the process in it.
+    os._exit(code if isinstance(code, int) else int(bool(code)))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ STALE_AFTER = {
 }
 """How old the end of a channel's newest slot may be."""
 
-CHUNK_DAYS = 31
+CHUNK_DAYS = 92
 """Event dates that are held in memory at once."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from complaint_assets_tests.conftest import Home
 
 START = "2026-09-01"
-DAYS = 18
+DAYS = 10
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_same_bytes_landed_again_add_nothing(built: Home, digests: dict[str,
 
 
 def test_a_forced_rebuild_gives_the_same_digests(built: Home, digests: dict[str, str]) -> None:
-    built.complaints("run", "--from", "2026-09-03", "--to", "2026-09-12")
+    built.complaints("run", "--from", "2026-09-03", "--to", "2026-09-08")
     assert built.digests() == digests
 
 
@@ -110,7 +110,7 @@ def test_slots_in_any_order_give_the_same_digests(digests: dict[str, str], traff
 
 @pytest.fixture
 def late(tmp_path: Path) -> Path:
-    """Two messages that happened on 5 September and arrive on the 17th."""
+    """Two messages that happened on 4 September and arrive on the 10th."""
     path = tmp_path / "late.jsonl"
     lines = [
         {
@@ -118,7 +118,7 @@ def late(tmp_path: Path) -> Path:
             "from": f"+23480312345{n:02d}",
             "to": "300",
             "text": "network is down in Yaba since morning",
-            "receivedAt": "2026-09-05 13:00:00",
+            "receivedAt": "2026-09-04 13:00:00",
             "network": "x",
             "smsCount": 1,
         }
@@ -131,12 +131,12 @@ def late(tmp_path: Path) -> Path:
 def test_a_late_file_restates_its_dates_and_no_others(built: Home, late: Path) -> None:
     """Last in this module: it changes the shared home."""
     before = {row["event_date"]: row for row in built.complaints("status")["event_dates"]}
-    built.complaints("land", "sms", "gateway", late, "--slot", "2026-09-17T10")
+    built.complaints("land", "sms", "gateway", late, "--slot", "2026-09-10T10")
     built.complaints("run")
     after = {row["event_date"]: row for row in built.complaints("status")["event_dates"]}
     changed = {day for day in after if after[day]["complaints"] != before.get(day, {}).get("complaints")}
-    assert changed == {"2026-09-05"}
-    assert after["2026-09-05"]["rows"] == before["2026-09-05"]["rows"] + 2
+    assert changed == {"2026-09-04"}
+    assert after["2026-09-04"]["rows"] == before["2026-09-04"]["rows"] + 2
 
 
 def test_wrong_use_says_what_to_do_and_exits_with_2(built: Home, late: Path) -> None:
@@ -146,7 +146,7 @@ def test_wrong_use_says_what_to_do_and_exits_with_2(built: Home, late: Path) -> 
     assert "sms/gateway" in unknown.stderr
     assert built.call("land", "sms", "gateway", late, "--slot", "yesterday").returncode == 2
     assert built.call("land", "sms", "gateway", late.with_name("absent")).returncode == 2
-    assert built.call("run", "--from", "2026-09-05").returncode == 2
+    assert built.call("run", "--from", "2026-09-04").returncode == 2
 
 
 def test_no_customer_is_named_outside_the_raw_lake(built: Home, traffic: Path) -> None:
