@@ -94,6 +94,11 @@ def _replay(cube: Cube, thresholds: Reals) -> list[Incident]:
         if hot[hour]:
             first = max(0, hour + 1 - LOOK_BACK)
             rest, usual = seen[:, first : hour + 1].copy(), expected[:, first : hour + 1]
+            for incident in incidents:
+                # What is told already is no evidence of anything else; its going on is seen in new hours.
+                told = slice(max(0, incident.started - first), max(0, incident.last + 1 - first))
+                explained = incident.series | _unplaced(incident.scope, cube)
+                rest[explained, told] = usual[explained, told]
             for _ in range(_MOST_PER_HOUR):
                 candidate = lattice.best(rest, hour, thresholds[hour // 24])
                 if candidate is None:

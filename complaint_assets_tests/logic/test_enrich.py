@@ -1,0 +1,189 @@
+"""What a complaint means: category with evidence, class, sentiment, severity, language, region."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from complaint_assets.logic import place
+from complaint_assets.logic.enrich import enrich
+from complaint_assets.schemas.complaints import Complaints
+from complaint_assets.schemas.enriched import EnrichedComplaints
+from complaint_assets.schemas.types import arrow_schema
+from complaint_assets.schemas.validate import breaches
+from complaint_assets.taxonomy import BUILT_IN, TaxonomyError, compile_rules, load_rules
+
+SCHEMA = arrow_schema(Complaints)
+RULES = load_rules("NG")
+NOW = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
+
+
+def complaints(*rows: dict[str, Any]) -> pa.Table:
+    """Complaints with what ``rows`` say and plain values for the rest."""
+    plain = {
+        "channel": "sms",
+        "source": "gateway",
+        "feeds": [],
+        "record_version": 0,
+        "event_date": NOW.date(),
+        "occurred_at": NOW,
+        "occurred_at_quality": "exact",
+        "first_received_at": NOW,
+        "last_received_at": NOW,
+        "deliveries": 1,
+        "is_amplification": False,
+        "attributes": "{}",
+        "quality_flags": [],
+    }
+    return pa.Table.from_pylist(
+        [
+            {
+                **dict.fromkeys(SCHEMA.names),
+                **plain,
+                "complaint_id": f"{n:026}",
+                "first_delivery_id": f"{n:026}",
+                **row,
+            }
+            for n, row in enumerate(rows)
+        ],
+        schema=SCHEMA,
+    )
+
+
+def one(text: str | None, **row: Any) -> dict[str, Any]:
+    found: dict[str, Any] = enrich(complaints({"text": text, **row}), RULES).to_pylist()[0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("There has been no network in Yaba since morning", "network"),
+        ("My internet is so slow, 0.2Mbps only", "internet_speed"),
+        ("I was overcharged on my bill this month", "billing"),
+        ("I recharged 1000 naira and it has not reflected", "payments_recharge"),
+        ("Someone swapped my SIM without my knowledge, this is SIM swap fraud", "fraud"),
+        ("The app crashes whenever I open it", "app_website"),
+        ("Your agent was rude to me on the phone", "customer_service"),
+        ("The lunch was cold", "other"),
+    ],
+)
+def test_plain_complaints_land_in_their_category(text: str, category: str) -> None:
+    assert one(text)["category"] == category
+
+
+def test_evidence_spans_are_the_words_that_fired() -> None:
+    text = "Hello, there is NO NETWORK at all here, please call me back"
+    row = one(text)
+    evidence = json.loads(row["evidence"])
+    assert {item["rule"] for item in evidence} == set(row["rule_ids"])
+    spans = {item["rule"]: text[item["start"] : item["end"]] for item in evidence}
+    assert spans["network.outage"].lower().startswith("no network")
+    assert spans["class.complaint.demand"] == "call me back"
+
+
+def test_a_negated_rule_does_not_fire() -> None:
+    assert one("This is fraud")["category"] == "fraud"
+    assert one("This is not a fraud")["category"] != "fraud"
+
+
+def test_dissatisfaction_makes_a_complaint_and_trouble_alone_a_fault_report() -> None:
+    assert one("No network in Ikeja since 6am")["contact_class"] == "fault_report"
+    assert one("No network in Ikeja since 6am, this is unacceptable")["contact_class"] == "complaint"
+    assert one("How do I check my balance?")["contact_class"] == "enquiry"
+    assert one("Thank you so much, excellent service")["contact_class"] == "praise"
+
+
+def test_what_the_source_vouches_for_is_not_overruled() -> None:
+    assert one("Thank you so much", declared_class="complaint")["contact_class"] == "complaint"
+
+
+def test_a_label_decides_where_there_is_no_text() -> None:
+    row = one(None, source_category="Billing: disputed charge")
+    assert (row["category"], row["sentiment"], row["sentiment_gap"]) == ("billing", None, "no_text")
+
+
+WORDS = [
+    "the",
+    "service",
+    "is",
+    "really",
+    "very",
+    "BAD",
+    "good",
+    "not",
+    "at",
+    "all",
+    "but",
+    "never",
+    ":)",
+    "bad!!!",
+]
+
+
+@given(st.lists(st.sampled_from(WORDS)))
+@settings(max_examples=60, deadline=None)
+def test_sentiment_is_that_of_vader_to_the_last_digit(words: list[str]) -> None:
+    text = " ".join(["I have been waiting for your service and it was", *words])
+    assert one(text)["sentiment"] == SentimentIntensityAnalyzer().polarity_scores(text)["compound"]
+
+
+def test_sentiment_is_null_and_not_zero_in_a_language_that_vader_does_not_know() -> None:
+    row = one("Abeg wetin una dey do, network no dey since morning, e don tire me")
+    assert (row["language"], row["sentiment"], row["sentiment_gap"]) == ("pcm", None, "unsupported_language")
+    assert row["category"] == "network", "categories need no language"
+
+
+def test_severity_rises_with_what_is_at_stake_and_says_why() -> None:
+    plain = one("The network is bad in my room")
+    grave = one("No network at all in the whole street for three days, even emergency calls did not go through")
+    assert grave["severity"] == 5 > plain["severity"]
+    assert {"cue.safety", "cue.many_affected", "category.network"} <= set(grave["severity_reasons"])
+    assert one("Thank you so much, well done")["severity"] == 1
+
+
+def test_coordinates_come_before_a_declared_place_and_that_before_the_text() -> None:
+    text = "no network in Kano"
+    kano = {"region": "NG-KN", "region_method": "text_mention"}
+    assert kano.items() <= one(text).items()
+    declared = one(text, place="Yaba, Lagos")
+    assert (declared["region"], declared["region_method"]) == ("NG-LA", "declared_place")
+    located = one(text, place="Yaba, Lagos", latitude=4.80, longitude=7.02)
+    assert (located["region"], located["region_method"]) == ("NG-RI", "coordinates")
+    assert declared["region_confidence"] < located["region_confidence"]
+
+
+def test_places_abroad_two_regions_and_plain_words_decide_nothing() -> None:
+    assert one("no network", latitude=51.5, longitude=-0.1)["region"] is None
+    assert one("The road from Lagos to Kano has no network")["region"] is None
+    assert one("please share the delta of my bill with me")["region"] is None
+    assert place.declared("Springfield", place.gazetteer(RULES.places)).region is None
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=60)), max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_written_gives_valid_rows_that_depend_on_themselves_alone(texts: list[str | None]) -> None:
+    rows = [{"text": None if t is None else t.encode(errors="replace").decode()} for t in texts]
+    together = enrich(complaints(*rows), RULES)
+    assert not breaches(EnrichedComplaints, together)
+    assert together.schema == arrow_schema(EnrichedComplaints)
+    alone = [enrich(complaints(*rows).slice(n, 1), RULES).to_pylist()[0] for n in range(len(rows))]
+    assert together.to_pylist() == alone
+
+
+def test_a_mistake_in_a_rule_file_names_file_and_rule(tmp_path: Any) -> None:
+    for file in BUILT_IN.glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    assert compile_rules(tmp_path, "NG").version == RULES.version
+    classes = tmp_path / "classes.yaml"
+    good = classes.read_text(encoding="utf-8")
+    classes.write_text(good.replace("- id: demand\n", "- id: demand\n    wieght: 3\n"), encoding="utf-8")
+    with pytest.raises(TaxonomyError, match=r"classes\.yaml.*wieght"):
+        compile_rules(tmp_path, "NG")
+    classes.write_text(good + "\n# a remark\n", encoding="utf-8")
+    assert compile_rules(tmp_path, "NG").version != RULES.version, "no change goes unnoticed"
