@@ -41,7 +41,7 @@ class Home:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1800,
             check=False,
         )
 

@@ -31,7 +31,10 @@ class Inbox:
         self._store = open_store(url)
 
     def look(self, channel: str, limit: int) -> list[Arrival]:
-        """Up to ``limit`` files of ``channel``, in key order; unfinished and hidden ones are passed over."""
+        """Up to ``limit`` files of ``channel``, in key order.
+
+        Passed over are unfinished and hidden files, and those whose name is not UTF-8.
+        """
         found = (_arrival(info) for info in self._store.list(f"{channel}/"))
         return list(islice((arrival for arrival in found if arrival), limit))
 
@@ -52,7 +55,9 @@ class Inbox:
 def _arrival(info: ObjectInfo) -> Arrival | None:
     parts = info.key.split("/")
     name = parts[-1]
-    if len(parts) not in (3, 4) or name.startswith(".") or name.endswith(UNFINISHED):
+    if len(parts) not in (3, 4) or name.endswith(UNFINISHED) or any(part.startswith(".") for part in parts):
+        return None
+    if info.key != info.key.encode(errors="ignore").decode():
         return None
     slot = parts[2] if len(parts) == 4 else None
     return Arrival(parts[0], parts[1], slot, name, info.key, info.size, info.arrived_at, info.version)

@@ -99,10 +99,14 @@ class Lake:
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
             sha256, size = spooled_sha256(stream, cast("BinaryIO", spool))
             of_source = f"index/channel={channel}/source={source}"
-            claim = self._claim(f"{of_source}/content/{sha256}", {"slot": slot, "received_at": received_at})
+            claim = self._claim(
+                f"{of_source}/content/{sha256}", {"slot": slot, "received_at": received_at, "name": name}
+            )
             slot, received_at = claim["slot"], datetime.fromisoformat(claim["received_at"])
-            by_name = hashlib.sha256(name.encode()).hexdigest()
-            first = self._claim(f"{of_source}/names/{by_name}", {"sha256": sha256})
+            first = self._claim_name(of_source, name, sha256)
+            if claim["name"] != name:
+                name = claim["name"]
+                first = self._claim_name(of_source, name, sha256)
             suffix = "".join(c for c in PurePosixPath(name).suffix.lower() if c.isalnum() or c == ".")[:12]
             key = f"raw/channel={channel}/source={source}/slot={slot}/{sha256}{suffix}"
             item = RawObject(
@@ -114,14 +118,14 @@ class Lake:
                 key,
                 size,
                 received_at,
-                () if first["sha256"] == sha256 else (NAME_REUSED,),
+                () if first == sha256 else (NAME_REUSED,),
             )
             receipt_key = f"receipts/channel={channel}/slot={slot}/{source}/{sha256}.json"
             standing = read(self._store, receipt_key)
             if standing is not None:
                 return Landed(_object(json.loads(standing)), new=False)
             # The mark goes first: from now on the slot is known to hold something that no manifest lists.
-            self._store.put_if_absent(f"unsealed/channel={channel}/slot={slot}/{sha256}", io.BytesIO(b""))
+            self._store.put_if_absent(f"unsealed/channel={channel}/slot={slot}/{source}/{sha256}", io.BytesIO(b""))
             spool.seek(0)
             self._store.put_if_absent(key, cast("BinaryIO", spool))
             new = self._store.put_if_absent(receipt_key, io.BytesIO(_canonical(asdict(item))))
@@ -131,13 +135,19 @@ class Lake:
         self._store.put_if_absent(key, io.BytesIO(_canonical(value)))
         return cast("dict[str, Any]", json.loads(read(self._store, key) or b"{}"))
 
+    def _claim_name(self, of_source: str, name: str, sha256: str) -> str:
+        """Digest of the first bytes that came under ``name``."""
+        by_name = hashlib.sha256(name.encode()).hexdigest()
+        return cast("str", self._claim(f"{of_source}/names/{by_name}", {"sha256": sha256})["sha256"])
+
     def seal(self, channel: str, slot: str) -> Manifest:
         """Verify every object of the slot and write its manifest.
 
         Raises:
             DamagedLake: an object is missing or not the bytes that were received.
         """
-        marks = [info.key for info in self._store.list(f"unsealed/channel={channel}/slot={slot}/")]
+        unsealed = f"unsealed/channel={channel}/slot={slot}/"
+        marks = [info.key for info in self._store.list(unsealed)]
         receipts = [
             _object(json.loads(read(self._store, info.key) or b"{}"))
             for info in self._store.list(f"receipts/channel={channel}/slot={slot}/")
@@ -151,9 +161,9 @@ class Lake:
             f"manifests/channel={channel}/slot={slot}.json",
             _canonical({"checksum": manifest.checksum, "objects": json.loads(body)}),
         )
-        listed = {item.sha256 for item in objects}
+        listed = {f"{unsealed}{item.source}/{item.sha256}" for item in objects}
         for mark in marks:
-            if mark.rpartition("/")[2] in listed:
+            if mark in listed:
                 self._store.delete(mark)
         return manifest
 

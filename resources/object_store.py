@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 KEY_LIMIT = 1024
 COPY_BYTES = 1 << 20
 SPOOL_BYTES = 8 << 20
+ATTEMPTS = 8
+TEMPORARY = (".", ".tmp")
+"""Beginning and end of the name of a file that is being written; such a file is never listed."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +96,16 @@ class FolderStore:
         return self._root / checked(key)
 
     def _written(self, folder: Path, stream: BinaryIO) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            shutil.copyfileobj(stream, file, COPY_BYTES)
-            file.flush()
-            os.fsync(file.fileno())
+        _make_folder(folder)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=TEMPORARY[0], suffix=TEMPORARY[1])
+        try:
+            with os.fdopen(handle, "wb") as file:
+                shutil.copyfileobj(stream, file, COPY_BYTES)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            Path(name).unlink()
+            raise
         return Path(name)
 
     def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
@@ -125,29 +133,42 @@ class FolderStore:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         # Only the folder part of the prefix is walked; links are not followed.
-        start = self._root / prefix.rpartition("/")[0]
+        below = prefix.rpartition("/")[0]
+        try:
+            start = self._root / checked(below) if below else self._root
+        except ValueError:
+            return  # no key starts like this
         found = []
         for folder, folders, names in os.walk(start):
             folders[:] = [name for name in folders if not (Path(folder) / name).is_symlink()]
             for name in names:
                 path = Path(folder) / name
                 key = path.relative_to(self._root).as_posix()
-                if key.startswith(prefix) and not name.endswith(".tmp") and not path.is_symlink():
+                temporary = name.startswith(TEMPORARY[0]) and name.endswith(TEMPORARY[1])
+                if key.startswith(prefix) and not temporary and not path.is_symlink():
                     found.append(key)
         for key in sorted(found):
             with suppress(FileNotFoundError):
                 stat = (self._root / key).stat()
-                # ctime: a copied file can carry an old mtime, but it arrived when it arrived.
+                # ctime: a copied file can carry an old mtime, but it arrived, or changed, when it did.
                 yield ObjectInfo(
                     key,
                     stat.st_size,
                     datetime.fromtimestamp(stat.st_ctime, UTC),
-                    f"{stat.st_size}-{stat.st_mtime_ns}",
+                    f"{stat.st_size}-{stat.st_ctime_ns}",
                 )
 
     def delete(self, key: str) -> None:
         path = self._path(key)
         path.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make ``folder`` durably: a new folder is a name in the folder above it."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -165,7 +186,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
 
-    @property
+    @cached_property
     def _client(self) -> Any:
         # Imported here: a home on folders never pays for it.
         import boto3
@@ -176,15 +197,23 @@ class S3Store:
     def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
         from botocore.exceptions import ClientError
 
-        try:
-            self._client.put_object(
-                Bucket=self._bucket, Key=self._prefix + checked(key), Body=stream, IfNoneMatch="*"
-            )
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
-                return False
-            raise
-        return True
+        start, attempt = stream.tell(), 1
+        while True:
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=self._prefix + checked(key), Body=stream, IfNoneMatch="*"
+                )
+            except ClientError as error:
+                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if status == 412:
+                    return False
+                # 409 says that a delete came in between: the object may be gone, so ask again.
+                if status != 409 or attempt == ATTEMPTS:
+                    raise
+                stream.seek(start)
+                attempt += 1
+            else:
+                return True
 
     def put(self, key: str, data: bytes) -> None:
         self._client.put_object(Bucket=self._bucket, Key=self._prefix + checked(key), Body=data)

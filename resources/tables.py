@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 ATTEMPTS = 12
 COMPACT_FILES = 400
@@ -84,16 +84,16 @@ class Tables:
                 no deletion reaches them: never name a column with text or identifiers.
 
         Raises:
-            ValueError: the columns of ``data`` differ from ``schema``.
+            ValueError: the columns of ``data`` differ from ``schema``, or rows do not match ``where``.
             deltalake.exceptions.CommitFailedError: other writers kept winning the same slice.
         """
         if set(data.column_names) != set(schema.names):
             odd = sorted(set(data.column_names) ^ set(schema.names))
             raise ValueError(f"{name}: columns differ from the table's model: {', '.join(odd)}")
         rows = data.select(schema.names).cast(schema).sort_by([(column, "ascending") for column in sort_by])
-        self._create(name, schema, partition_by, statistics)
         for attempt in range(ATTEMPTS):
             try:
+                self._create(name, schema, partition_by, statistics)
                 if rows.num_rows:
                     write_deltalake(self.location(name), rows, mode="overwrite", predicate=where)
                 else:
@@ -103,6 +103,11 @@ class Tables:
                 if attempt == ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 5))  # noqa: S311 - jitter, no secret
+            except DeltaError as error:
+                # Its message would quote rows.
+                if "failed validation check" in str(error):
+                    raise ValueError(f"{name}: rows lie outside the slice that they replace") from None
+                raise
         self._compact(name)
 
     def _create(
@@ -161,7 +166,7 @@ def _expression(where: Sequence[Filter]) -> Any:
             "=": lambda f=field, v=value: f == v,
             ">=": lambda f=field, v=value: f >= v,
             "<=": lambda f=field, v=value: f <= v,
-            "in": lambda f=field, v=value: f.isin(list(v)),
+            "in": lambda f=field, v=value: f.isin(list(v)) if v else ds.scalar(False),
         }[operator]()
         result = one if result is None else result & one
     return result
