@@ -13,8 +13,6 @@ export DAGSTER_HOME := $(CURDIR)
 export COMPLAINTS_HOME ?= $(CURDIR)/.home
 export COMPLAINTS_DAGSTER_STATE ?= $(COMPLAINTS_HOME)/dagster
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# What user code raises is not copied into the event log.
-export DAGSTER_REDACT_USER_CODE_ERRORS ?= 1
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12

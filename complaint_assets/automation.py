@@ -1,13 +1,12 @@
 """From what is out of date to runs: used alike by the sensors and by ``complaints run``."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
 
-from complaint_assets.jobs import PUBLISHED, publish_job
+from complaint_assets.jobs import PUBLISHED
 from complaint_assets.ledger import Ledger
 from complaint_assets.partitions import event_dates, ranges, slots_of
 from resources.stores import Stores
@@ -48,17 +47,23 @@ def ingest_runs(channel: str, slots: list[str], sealed_marks: list[str]) -> list
     ]
 
 
-def build_runs(stores: Stores, instance: dg.DagsterInstance) -> Iterator[PlannedRun]:
-    """Runs that bring every event date up to date: whole chains first, then restated baselines.
+def build_runs(stores: Stores, instance: dg.DagsterInstance) -> list[PlannedRun]:
+    """The next runs on the way to everything being up to date; none when it is.
 
-    Where all dates are, but a run failed before it had published them, the publication alone.
+    A single range of event dates is rebuilt and published in one run, as a run's start costs more than its
+    work. Several are rebuilt one by one, then those whose baseline was restated, then all is published once.
     """
     pending = Ledger(stores.tables).pending_dates()
-    for job, dates in (("build", pending.chain), ("restate_metrics", pending.metrics)):
-        for first, last in ranges([day.isoformat() for day in dates], event_dates):
-            yield PlannedRun(job, first, last)
-    if not (pending.chain or pending.metrics) and unpublished(instance):
-        yield PlannedRun(publish_job.name)
+    runs = [
+        PlannedRun(job, first, last)
+        for job, dates in (("build_dates", pending.chain), ("restate_metrics", pending.metrics))
+        for first, last in ranges([day.isoformat() for day in dates], event_dates)
+    ]
+    if len(runs) == 1 and pending.chain:
+        return [replace(runs[0], job="build")]
+    if not runs and unpublished(instance):
+        return [PlannedRun("publish")]
+    return runs
 
 
 def unpublished(instance: dg.DagsterInstance) -> bool:

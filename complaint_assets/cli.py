@@ -33,6 +33,10 @@ err = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
+MOST_ROUNDS = 10
+"""Rounds of rebuilding after which ``run`` gives up: dates, baselines and publication take three."""
+
+
 class WrongUse(Exception):
     """The command was asked for something that cannot be: exit code 2."""
 
@@ -195,10 +199,12 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
         if forced:
             first, last = (day.isoformat() for day in forced)
             execute([PlannedRun("build", first, last)], "rebuild")
-        execute(list(build_runs(home, instance)), "build event dates")
-        # Linking and baselines can make neighbours pending: their turn comes now.
-        execute(list(build_runs(home, instance)), "restate neighbours")
-    return done
+        for _ in range(MOST_ROUNDS):
+            runs = build_runs(home, instance)
+            if not runs:
+                return done
+            execute(runs, {"publish": "publish", "restate_metrics": "restate metrics"}.get(runs[0].job, "build"))
+    raise RuntimeError(f"event dates are still pending after {MOST_ROUNDS} rounds: complaints status shows them")
 
 
 def failures(result: Any) -> str:

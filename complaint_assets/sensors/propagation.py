@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from complaint_assets.automation import build_runs
-from complaint_assets.jobs import BUILD_TAGS, build_job, publish_job, restate_metrics_job
+from complaint_assets.jobs import BUILD_TAGS, build_jobs
 from complaint_assets.ledger import Ledger
 from resources.settings import settings
 from resources.stores import Stores
@@ -23,7 +23,7 @@ ACTIVE = [
 
 
 @dg.sensor(
-    jobs=[build_job, restate_metrics_job, publish_job],
+    jobs=build_jobs,
     minimum_interval_seconds=settings().sensor_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for every event date that differs from what it would be built from now.",
@@ -32,7 +32,7 @@ def propagation(context: dg.SensorEvaluationContext, stores: Stores) -> dg.Senso
     """One tick: the ledger says what is pending; while a build runs, it is left to finish."""
     if context.instance.get_runs_count(dg.RunsFilter(statuses=ACTIVE, tags=BUILD_TAGS)):
         return dg.SkipReason("a build is queued or running; what it leaves pending is asked for afterwards")
-    runs = list(build_runs(stores, context.instance))
+    runs = build_runs(stores, context.instance)
     if not runs:
         return dg.SkipReason("every event date is up to date")
     now = datetime.now(UTC)

@@ -98,7 +98,7 @@ SLICED: list[tuple[str | None, Callable[[dict[str, Any]], bool]]] = [
 def test_a_replacement_touches_the_rows_of_its_slice_and_no_other(tables: Tables) -> None:
     rows = EVERY
     replace(tables, rows, None)
-    for step, (where, matches) in enumerate(SLICED if "://" not in tables.location("") else SLICED[::3]):
+    for step, (where, matches) in enumerate(SLICED if "://" not in tables.location("") else SLICED[::4]):
         others = [r for r in rows if not matches(r)]
         new = [{**r, "text": f"step {step}"} for r in rows if matches(r)]
         for replacement in ([], new):
@@ -133,7 +133,9 @@ def test_a_table_is_what_its_last_replacements_say(
 
 
 def test_a_value_in_a_predicate_is_only_ever_a_value(tables: Tables) -> None:
-    values = ["it's", "'; DELETE", "'' OR 1 = 1 --", "a\\", '"', "%_", "a\nb", "ẹ̀kọ́", ""]
+    values = ["it's", "ẹ̀kọ́", "'; DELETE", "'' OR 1 = 1 --", "a\\", '"', "%_", "a\nb", ""]
+    if "://" in tables.location(""):
+        values = values[:2]  # the store cannot matter; a folder is faster
     replace(tables, [row(slot=value, number=0) for value in (*values, "kept")], None)
     expected = dict.fromkeys((*values, "kept"), 0)
     for n, value in enumerate(values, 1):
@@ -413,7 +415,7 @@ def test_writers_of_different_slices_all_succeed_even_when_they_create_the_table
 def test_writers_of_one_slice_leave_one_of_them_whole_and_a_reader_never_sees_less(
     place: str, tables: Tables, child: Callable[..., Any]
 ) -> None:
-    rounds = 3
+    rounds = 2
     writers = [child(WRITE, place, "facts", me, rounds, 1) for me in range(3)]
     for writer in writers:
         writer.wait_until_ready()
@@ -438,14 +440,14 @@ def test_a_slice_that_is_emptied_and_written_at_once_is_empty_or_whole(
     place: str, tables: Tables, child: Callable[..., Any]
 ) -> None:
     day = date(2026, 11, 1)
-    writer = child(WRITE, place, "facts", 0, 6, 1)
+    writer = child(WRITE, place, "facts", 0, 4, 1)
     writer.wait_until_ready()
     writer.go()
     while writer.process.poll() is None:
         write(tables, day, [])
         found = slices(tables).get(day, set())
         assert len(found) <= 1
-        assert found <= {(0, n, 5) for n in range(6)}
+        assert found <= {(0, n, 5) for n in range(4)}
     assert writer.result() == "done"
 
 
