@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from complaint_assets.schemas.surges import SurgeMetrics, Surges
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
 
-from .counts import KEYS, Cube, Flags, Reals
+from .counts import KEYS, Cube, Flags, Reals, hour_number
 from .facts import UNKNOWN
 from .surge_scan import LOOK_BACK, Candidate, Lattice, Scope
 
@@ -79,18 +79,20 @@ def find_surges(
     if not len(cube.measures["subjects"]):
         return to_pandas(_SCHEMA.empty_table())
     ages = np.arange(days)
-    found = _replay(cube, np.where(ages < _YOUNG_DAYS, threshold + _YOUNG_EXTRA, threshold))
+    # The last day may not be over: hours that have not come are not calm ones.
+    passed = hour_number(pc.max(rows["bucket_start"]).as_py()) + 1 - hour_number(start)
+    found = _replay(cube, np.where(ages < _YOUNG_DAYS, threshold + _YOUNG_EXTRA, threshold), passed)
     table = pa.Table.from_pylist([_row(incident, cube, start, keys_pseudonym) for incident in found], _SCHEMA)
     return to_pandas(table)
 
 
-def _replay(cube: Cube, thresholds: Reals) -> list[Incident]:
-    """All incidents in the order in which they were detected."""
+def _replay(cube: Cube, thresholds: Reals, passed: int) -> list[Incident]:
+    """All incidents of the hours that have ``passed``, in the order in which they were detected."""
     seen, expected, _ = (cube.measures[name] for name in _MEASURES)
     lattice = Lattice(cube)
     hot = lattice.hot_hours(thresholds)
     incidents: list[Incident] = []
-    for hour in range(lattice.hours):
+    for hour in range(passed):
         if hot[hour]:
             first = max(0, hour + 1 - LOOK_BACK)
             rest, usual = seen[:, first : hour + 1].copy(), expected[:, first : hour + 1]

@@ -128,6 +128,17 @@ def test_an_incident_keeps_its_id_when_more_data_comes(metrics: pd.DataFrame) ->
     assert len(early) == 1
 
 
+def test_an_outage_that_goes_on_is_open_and_nothing_is_said_of_hours_to_come() -> None:
+    until = START + timedelta(hours=OUTAGE + 3)
+    counts = traffic(1, outage=True)
+    found = find_surges(
+        surge_metrics(counts[counts["bucket_start"] < until], dates(OUTAGE // 24 + 1), until), name
+    )
+    assert found["status"].tolist() == ["open"]
+    assert found["resolved_at"].isna().all()
+    assert (found["last_hour_at"] < until).all()
+
+
 def test_a_past_surge_does_not_raise_what_is_expected_afterwards(metrics: pd.DataFrame) -> None:
     quiet = measured(traffic(1, outage=False))
     day = dates()[-1]
