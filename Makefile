@@ -39,7 +39,7 @@ dev: $(VENV)/.stamp ## UI and daemon on the standing home
 	@exec $(BIN)/python -m complaint_assets.cli ui
 
 test: $(VENV)/.stamp-test ## Every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.stamp-test ## Lint, format, types, import direction, definitions
 	$(BIN)/ruff check .

@@ -20,7 +20,6 @@ class Home:
 
     path: Path
     settings: dict[str, str] = field(default_factory=dict)
-    state: Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -29,7 +28,7 @@ class Home:
             "COMPLAINTS_HOME": str(self.path),
             "COMPLAINTS_ENV": "test",
             "DAGSTER_HOME": str(REPOSITORY),
-            "COMPLAINTS_DAGSTER_STATE": str(self.state or self.path / "dagster"),
+            "COMPLAINTS_DAGSTER_STATE": str(self.path / "dagster"),
             **self.settings,
         }
 
