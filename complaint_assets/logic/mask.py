@@ -71,11 +71,12 @@ _IDENTIFIERS = re.compile(
       | (?<![\w:])[0-9A-Fa-f]{{1,4}}(?::{{1,2}}[0-9A-Fa-f]{{1,4}}){{4,7}}(?![\w:]))
   | (?P<harmless>{_DATE}
       | (?<!\w)(?:₦|£|\$|€|N|NGN[ ]?|GBP[ ]?|USD[ ]?){_NUMBER}
-      | (?<![\d\w]){_NUMBER}[ ]?(?i:naira|ngn|pounds|dollars|[kmgt]b|[kmg]bps|%)(?!\w)
+      | (?<![\d\w]){_NUMBER}[ ]?(?i:naira|ngn|pounds|dollars)(?!\w)
+      | (?<![\d\w])\d{{1,6}}(?:\.\d{{1,2}})?[ ]?(?i:[kmgt]b|[kmg]bps|%)(?!\w)
       | (?i:(?<!\w)(?:v|ver|version|build|android|ios)[ ]?)\d{{1,5}}(?:\.\d{{1,6}}){{1,4}}(?![\d\w]))
   | (?P<secret>(?<!\w)(?i:pin|otp|password)[ ]?(?:(?i:is|no|number|code)[ ]?)?:?[ ]?\d{{4,6}}(?!\d))
   | (?P<run>(?:\+[ ]?)?\(?[oO]?{_RUN})
-  | (?P<mixed>(?<!\w)(?=[A-Za-z]{{0,30}}\d)(?=\d{{0,30}}[A-Za-z])[A-Za-z0-9]{{7,}}(?!\w))
+  | (?P<mixed>(?<!\w)(?=(?:[A-Za-z]{{0,30}}\d){{6}})(?=\d{{0,30}}[A-Za-z])[A-Za-z0-9]{{7,}}(?!\w))
     """,
     re.VERBOSE,
 )
@@ -144,7 +145,7 @@ def _identifier(found: re.Match[str], country: str, brands: Collection[str]) -> 
         before = found.string[max(0, found.start() - _CUE_WINDOW) : found.start()]
         return _digit_run(value, before, country)
     if kind == "mixed":
-        return "[id]" if sum(char.isdigit() for char in value) >= 6 else value
+        return "[id]"
     return value
 
 

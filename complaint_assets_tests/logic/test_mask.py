@@ -34,6 +34,8 @@ PLACEHOLDER = re.compile(r"\[(?:phone|email|card|id|url|handle|ip|name)\]")
         ("account number 0123456789", "account number [id]"),
         ("ticket INC1234567", "ticket [id]"),
         ("iban GB82WEST12345698765432", "iban [id]"),
+        ("plot MM90000 0000", "plot MM[phone]"),
+        ("900000000MB", "[id]MB"),
         ("loaded *555*1234567890123456#", "loaded *555*[id]#"),
         ("my pin is 1234", "my pin is [id]"),
         ("Ada.Obi+x@example.co.uk, ada (at) example.com", "[email], [email]"),
