@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,14 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_CONTRACTS = Path(__file__).resolve().parent / "contracts" / "real"
+MEMORY = Path("/dev/shm")  # noqa: S108
+
+
+def pytest_configure() -> None:
+    """Keep temporary folders in memory where there is room: Dagster's storage syncs to disk at every event."""
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
 
 
 @dataclass
