@@ -1,0 +1,5 @@
+"""``python -m complaint_assets.cli``."""
+
+from complaint_assets.cli import main
+
+main()

@@ -1,0 +1,51 @@
+"""What the commands share: printing, errors, the stores of this home."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from resources.settings import settings
+
+out = Console(width=None if sys.stdout.isatty() else 150)
+err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+class WrongUse(Exception):
+    """The command was asked for something that cannot be: exit code 2."""
+
+
+def show(rows: list[dict[str, Any]], as_json: bool, title: str = "") -> None:
+    """Print ``rows`` as a table, or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(rows, default=str, indent=2))
+        return
+    if not rows:
+        out.print(f"{title}: none" if title else "none")
+        return
+    table = Table(title=title or None, title_justify="left")
+    for name in rows[0]:
+        numeric = all(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+def stores() -> Any:
+    """The stores of this home."""
+    from complaint_assets.definitions import default_resources
+
+    return default_resources(settings())["stores"]
+
+
+def warehouse() -> Any:
+    """The warehouse of this home."""
+    from complaint_assets.definitions import default_resources
+
+    return default_resources(settings())["warehouse"]
