@@ -46,7 +46,7 @@ check: $(VENV)/.stamp-test ## Lint, format, types, import direction, definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest complaint_assets_tests/test_house.py
-	$(BIN)/dg check defs
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 lock: ## Renew the locked versions (needs uv)
 	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header -q -o requirements.lock

@@ -11,7 +11,7 @@ from complaint_assets.automation import RANGE_END, RANGE_START
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.marts import CustomerFeatures
-from complaint_assets.schemas.standardised import Standardised
+from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import CHANNELS, Table, arrow_schema
 from complaint_assets.schemas.validate import breaches
@@ -63,6 +63,7 @@ def build_model_check(
     identity: str,
     blocking: bool,
     pool: str | None = None,
+    name: str = "fits_model",
 ) -> dg.AssetChecksDefinition:
     """The check that what ``asset`` stored in this run fits ``model``.
 
@@ -73,11 +74,12 @@ def build_model_check(
         identity: pseudonymous column by which rows at fault are named.
         blocking: whether later layers of the run wait for it and stop when it fails.
         pool: whose turn to take.
+        name: of the check, where an asset stores more than one table.
     """
 
     @dg.asset_check(
         asset=dg.AssetKey(asset),
-        name="fits_model",
+        name=name,
         blocking=blocking,
         pool=pool,
         description=f"Every stored row fits the model {model.__name__}. {(model.__doc__ or '').strip()}",
@@ -125,6 +127,17 @@ model_checks = [
             from_lake("standardised", Standardised, "slot", channel=channel),
             identity="delivery_id",
             blocking=True,
+        )
+        for channel in CHANNELS
+    ),
+    *(
+        build_model_check(
+            ["standardised", channel],
+            Quarantine,
+            from_lake("quarantine", Quarantine, "slot", channel=channel),
+            identity="quarantine_id",
+            blocking=False,
+            name="quarantine_fits_model",
         )
         for channel in CHANNELS
     ),
