@@ -29,6 +29,13 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Master key of all pseudonyms, at least 32 characters; required in prod.",
     )
+    key_new: SecretStr = Field(
+        default=SecretStr(""), description="The key to which `complaints keys rotate` moves the vault."
+    )
+    vault: str = Field(
+        default="",
+        description="Folder of the vault, which leads from subjects back to identifiers. Default HOME/vault.",
+    )
     contracts: str = Field(
         default="", description="More contract folders, separated as in PATH, beside the built-in ones."
     )
@@ -56,13 +63,20 @@ class Settings(BaseSettings):
         return self
 
     def master_key(self) -> bytes:
-        """The secret behind every pseudonym.
+        """The secret that opens the vault, which holds the secret behind every pseudonym.
 
         Outside production a missing key is replaced by one that anybody can derive: such a home holds
         simulated data, and rebuilding it anywhere must give the same pseudonyms.
         """
-        secret = self.key.get_secret_value() or f"complaint-assets/{self.env}/throw-away"
-        return hashlib.sha256(secret.encode()).digest()
+        return _digested(self.key.get_secret_value() or f"complaint-assets/{self.env}/throw-away")
+
+    def new_master_key(self) -> bytes | None:
+        """The secret to which the vault is to be rotated; None if none is given."""
+        secret = self.key_new.get_secret_value()
+        return _digested(secret) if secret else None
+
+    def vault_folder(self) -> Path:
+        return Path(self.vault) if self.vault else self.home / "vault"
 
     def lake_url(self) -> str:
         return self.lake or str(self.home / "lake")
@@ -93,6 +107,10 @@ class Settings(BaseSettings):
     @property
     def alerts(self) -> Path:
         return self.home / "alerts"
+
+
+def _digested(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
 @lru_cache(maxsize=1)
