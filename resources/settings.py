@@ -60,6 +60,8 @@ class Settings(BaseSettings):
         secret = self.key.get_secret_value()
         if self.env == "prod" and len(secret) < 32:
             raise ValueError("COMPLAINTS_KEY must hold at least 32 characters when COMPLAINTS_ENV=prod")
+        if 0 < len(self.key_new.get_secret_value()) < 32:
+            raise ValueError("COMPLAINTS_KEY_NEW must hold at least 32 characters")
         return self
 
     def master_key(self) -> bytes:

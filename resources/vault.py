@@ -1,8 +1,8 @@
 """The vault: which subject an identifier belongs to. It alone can lead from a subject back to a person.
 
-Every identifier of a customer (kind and normalised value) has one random ``subject_id``. The vault holds, for each,
+Every identifier of a customer (kind and normalised value) has one random ``subject_id``. For each there are
 
-* a lookup: HMAC-SHA256 of kind and value, so that the identifier can be found but not read or guessed;
+* a lookup: HMAC-SHA256 of kind and value, so that the identifier can be found, but neither read nor guessed;
 * a data key of its own (AES-256), wrapped by the wrapping key (AES-GCM);
 * kind and value, encrypted with the data key. Deleting the row shreds the key: nothing leads back any more.
 
@@ -27,7 +27,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -321,12 +321,11 @@ def _open(keys: _Keys, row: _Row) -> tuple[bytes, Identifier]:
     """The data key of ``row`` and the identifier that it protects."""
     owner = row.subject_id.encode()
     data_key = keys.unwrap(row.data_key, owner)
-    kind, _, value = (
-        _decrypt(AESGCM(data_key), row.identifier, owner).decode("utf-8", "surrogatepass").partition("|")
-    )
+    plain = _decrypt(AESGCM(data_key), row.identifier, owner)
+    kind, _, value = plain.decode("utf-8", "surrogatepass").partition("|")
     return data_key, (kind, value)
 
 
-def _rekeyed(old: _Keys, new: _Keys, row: _Row) -> Iterable[object]:
+def _rekeyed(old: _Keys, new: _Keys, row: _Row) -> tuple[bytes, str, bytes, str]:
     data_key, identifier = _open(old, row)
     return new.lookup(identifier), new.key_id, new.wrap(data_key, row.subject_id.encode()), row.subject_id

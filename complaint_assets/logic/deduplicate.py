@@ -50,6 +50,7 @@ def merge_deliveries(deliveries: ir.Table) -> ir.Table:
         deliveries=deliveries.delivery_id.nunique(),
         first_delivery_id=deliveries.delivery_id.argmin(first_received),
         subject_id=deliveries.author_ref.min(),
+        subject_refs=_strings(deliveries.subject_refs.collect().flatten()),
         is_amplification=deliveries.is_amplification.all(),
         quality_flags=_strings(deliveries.quality_flags.collect().flatten()),
     )
@@ -69,6 +70,7 @@ def merge_deliveries(deliveries: ir.Table) -> ir.Table:
         deliveries=merged.deliveries,
         first_delivery_id=merged.first_delivery_id,
         subject_id=merged.subject_id,
+        subject_refs=merged.subject_refs,
         text=newest.text,
         content_cluster=newest.content_key,
         is_amplification=merged.is_amplification,

@@ -48,6 +48,7 @@ def delivery(ident: object, complaint: object, **given_columns: Any) -> dict[str
         "received_at": NOON,
         "occurred_at": NOON,
         "occurred_at_quality": "exact",
+        "subject_refs": [],
         "is_amplification": False,
         "attributes": "{}",
         "quality_flags": [],

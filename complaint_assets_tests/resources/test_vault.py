@@ -1,4 +1,4 @@
-"""One subject per identifier, whoever asks first; nothing on disk leads back without the key; rotation moves no id."""
+"""One subject per identifier, whoever asks first; nothing leads back without the key; rotation moves no id."""
 
 import re
 import sqlite3
@@ -150,7 +150,8 @@ def test_processes_that_meet_the_same_customers_first_agree_on_them(tmp_path: Pa
         "import sys, pathlib; from resources.vault import Vault; "
         f"v = Vault(pathlib.Path({str(tmp_path / 'vault')!r}), {KEY!r}, random_ids=True); "
         f"people = {PEOPLE!r}[::int(sys.argv[1])]; "
-        "print(*[s for n in range(0, len(people), 10) for s in v.subject_ids(people[n:n + 10])][::int(sys.argv[1])])"
+        "found = [s for n in range(0, len(people), 10) for s in v.subject_ids(people[n:n + 10])]; "
+        "print(*found[::int(sys.argv[1])])"
     )
     repository = Path(__file__).resolve().parents[2]
     running = [
