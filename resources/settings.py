@@ -36,6 +36,15 @@ class Settings(BaseSettings):
         default="",
         description="Folder of the vault, which leads from subjects back to identifiers. Default HOME/vault.",
     )
+    repeat_hours: int = Field(
+        default=24, ge=1, le=24, description="How soon after a contact the same matter is a repeat of it."
+    )
+    link_most: int = Field(
+        default=5, ge=1, description="An identifier declared beside more others than this links nobody."
+    )
+    link_alarm: int = Field(
+        default=20, ge=2, description="A check warns of customers with more linked identifiers than this."
+    )
     contracts: str = Field(
         default="", description="More contract folders, separated as in PATH, beside the built-in ones."
     )
