@@ -29,6 +29,22 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Master key of all pseudonyms, at least 32 characters; required in prod.",
     )
+    key_new: SecretStr = Field(
+        default=SecretStr(""), description="The key to which `complaints keys rotate` moves the vault."
+    )
+    vault: str = Field(
+        default="",
+        description="Folder of the vault, which leads from subjects back to identifiers. Default HOME/vault.",
+    )
+    repeat_hours: int = Field(
+        default=24, ge=1, le=24, description="How soon after a contact the same matter is a repeat of it."
+    )
+    link_most: int = Field(
+        default=5, ge=1, description="An identifier declared beside more others than this links nobody."
+    )
+    link_alarm: int = Field(
+        default=20, ge=2, description="A check warns of customers with more linked identifiers than this."
+    )
     contracts: str = Field(
         default="", description="More contract folders, separated as in PATH, beside the built-in ones."
     )
@@ -53,16 +69,25 @@ class Settings(BaseSettings):
         secret = self.key.get_secret_value()
         if self.env == "prod" and len(secret) < 32:
             raise ValueError("COMPLAINTS_KEY must hold at least 32 characters when COMPLAINTS_ENV=prod")
+        if 0 < len(self.key_new.get_secret_value()) < 32:
+            raise ValueError("COMPLAINTS_KEY_NEW must hold at least 32 characters")
         return self
 
     def master_key(self) -> bytes:
-        """The secret behind every pseudonym.
+        """The secret that opens the vault, which holds the secret behind every pseudonym.
 
         Outside production a missing key is replaced by one that anybody can derive: such a home holds
         simulated data, and rebuilding it anywhere must give the same pseudonyms.
         """
-        secret = self.key.get_secret_value() or f"complaint-assets/{self.env}/throw-away"
-        return hashlib.sha256(secret.encode()).digest()
+        return _digested(self.key.get_secret_value() or f"complaint-assets/{self.env}/throw-away")
+
+    def new_master_key(self) -> bytes | None:
+        """The secret to which the vault is to be rotated; None if none is given."""
+        secret = self.key_new.get_secret_value()
+        return _digested(secret) if secret else None
+
+    def vault_folder(self) -> Path:
+        return Path(self.vault) if self.vault else self.home / "vault"
 
     def lake_url(self) -> str:
         return self.lake or str(self.home / "lake")
@@ -93,6 +118,10 @@ class Settings(BaseSettings):
     @property
     def alerts(self) -> Path:
         return self.home / "alerts"
+
+
+def _digested(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
 @lru_cache(maxsize=1)

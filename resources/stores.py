@@ -1,4 +1,4 @@
-"""The Dagster resource for bytes and row tables: inbox, raw lake and Delta tables of one home."""
+"""The Dagster resource for bytes, row tables and subjects: inbox, raw lake, Delta tables and vault of one home."""
 
 from functools import cached_property
 
@@ -6,7 +6,9 @@ import dagster as dg
 
 from resources.inbox import Inbox
 from resources.lake import Lake
+from resources.settings import settings
 from resources.tables import Tables
+from resources.vault import Vault, open_vault
 
 
 class Stores(dg.ConfigurableResource):
@@ -27,3 +29,8 @@ class Stores(dg.ConfigurableResource):
     @cached_property
     def tables(self) -> Tables:
         return Tables(self.tables_url)
+
+    @property
+    def vault(self) -> Vault:
+        """Of this process's settings: a resource's configuration is shown in the UI and must hold no key."""
+        return open_vault(settings())

@@ -18,10 +18,9 @@ from complaint_assets.assets.common import (
 )
 from complaint_assets.assets.complaints import COMPLAINTS, complaints
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.deduplicate import link_repeats
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.enrich import enrich
-from complaint_assets.logic.evaluate import evaluate
+from complaint_assets.logic.links import CONTACT, link_repeats, of_same_customers
 from complaint_assets.logic.plan import enriched_inputs
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.enriched import EnrichedComplaints
@@ -32,13 +31,12 @@ from resources.stores import Stores
 from resources.tables import Tables, in_values
 
 ENRICHED = arrow_schema(EnrichedComplaints)
-LINKED = ["complaint_id", "subject_id", "category", "occurred_at", "is_amplification"]
 
 
 def enrich_dates(tables: Tables, dates: list[date], rules: Rules) -> pa.Table:
     """The enriched complaints of ``dates``, linked to what they repeat.
 
-    Repeats look back across midnight: of the day before, the complaints of the same subjects are enriched
+    Repeats look back across midnight: of the day before, the complaints of the same customers are enriched
     too, so that the links do not depend on what has been built already.
     """
     of_dates = tables.scan(
@@ -46,12 +44,17 @@ def enrich_dates(tables: Tables, dates: list[date], rules: Rules) -> pa.Table:
     )
     enriched = enrich(of_dates, rules)
     before = tables.scan("complaints", COMPLAINTS, where=[("event_date", "=", dates[0] - timedelta(days=1))])
-    subjects = pc.drop_null(pc.unique(of_dates["subject_id"]))
-    earlier = enrich(before.filter(pc.is_in(before["subject_id"], value_set=subjects)), rules)
-    links = evaluate(link_repeats, pa.concat_tables([enriched.select(LINKED), earlier.select(LINKED)]))
+    before = before.filter(of_same_customers(before, of_dates))
+    contacts = [contacts_of(of_dates, enriched), contacts_of(before, enrich(before, rules))]
+    links = link_repeats(pa.concat_tables(contacts), settings().repeat_hours, settings().link_most)
     position = pc.index_in(enriched["complaint_id"], value_set=links["complaint_id"])
     repeat_of = pc.take(links["repeat_of"], position)
     return enriched.set_column(ENRICHED.get_field_index("repeat_of"), ENRICHED.field("repeat_of"), repeat_of)
+
+
+def contacts_of(complaints: pa.Table, enriched: pa.Table) -> pa.Table:
+    """The columns that links need; ``enriched`` is ``complaints`` enriched, row by row."""
+    return complaints.append_column("category", enriched["category"]).select(CONTACT)
 
 
 @dg.asset(

@@ -32,7 +32,7 @@ from complaint_assets.logic.standardise import Origin, Standardising, standardis
 from complaint_assets.partitions import slots_of
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
-from resources.lake import Lake, Manifest, RawObject
+from resources.lake import Manifest, RawObject
 from resources.settings import settings
 from resources.stores import Stores
 from resources.tables import Tables, between, equals
@@ -41,7 +41,7 @@ STANDARDISED = arrow_schema(Standardised)
 QUARANTINE = arrow_schema(Quarantine)
 
 
-def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> Standardising:
+def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys) -> Standardising:
     """Parse and standardise one raw object."""
     origin = Origin(
         channel=item.channel,
@@ -50,7 +50,7 @@ def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> 
         object_sha256=item.sha256,
         received_at=item.received_at,
     )
-    with lake.open(item) as stream:
+    with stores.lake.open(item) as stream:
         return standardise(
             parse(stream, contract),
             contract,
@@ -58,6 +58,7 @@ def read_object(lake: Lake, item: RawObject, contract: Contract, keys: Keys) -> 
             keys,
             country=settings().country,
             first_event_date=settings().first_event_date,
+            exchange=stores.vault.subject_ids,
         )
 
 
@@ -105,7 +106,7 @@ def build_standardised(channel: str) -> dg.AssetsDefinition:
     )
     def standardised(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult:
         contracts = load_contracts(settings().contract_folders())
-        keys = Keys(settings().master_key())
+        keys = Keys(stores.vault.secret)
         by_day: dict[str, list[str]] = defaultdict(list)
         for slot in context.partition_keys:
             by_day[slot[:10]].append(slot)
@@ -140,7 +141,7 @@ def standardise_slots(
                     f"{item.source}.yaml to a folder named in COMPLAINTS_CONTRACTS, then run the slot again.",
                     allow_retries=False,
                 )
-            part = read_object(stores.lake, item, contract, keys)
+            part = read_object(stores, item, contract, keys)
             parts.append(part)
             objects.append((item, manifest.checksum, part.records_in))
     whole = set_aside_invalid(

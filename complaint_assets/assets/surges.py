@@ -29,7 +29,6 @@ from complaint_assets.logic.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
-from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import ON_COMMIT, Warehouse
 
@@ -120,9 +119,9 @@ def surge_metrics(
         "replaying all hours in order. A rerun or a restatement keeps their ids."
     ),
 )
-def surges(surge_metrics: pd.DataFrame) -> dg.MaterializeResult[pd.DataFrame]:
+def surges(surge_metrics: pd.DataFrame, stores: Stores) -> dg.MaterializeResult[pd.DataFrame]:
     """Find the incidents."""
-    keys = Keys(settings().master_key())
+    keys = Keys(stores.vault.secret)
     found = find_surges(surge_metrics, partial(keys.pseudonym, "surge"))
     frame = to_pandas(from_pandas(found, Surges))
     return dg.MaterializeResult(

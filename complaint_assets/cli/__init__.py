@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from complaint_assets.cli import demo, land, quarantine, run, simulate, status, surges, taxonomy
+from complaint_assets.cli import demo, keys, land, quarantine, run, simulate, status, surges, taxonomy
 from complaint_assets.cli.common import WrongUse, err
 from resources.settings import REPOSITORY, settings
 
@@ -23,6 +23,7 @@ for commands in (land, run, status, surges, simulate, demo):
     app.add_typer(commands.app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(taxonomy.app, name="taxonomy")
+app.add_typer(keys.app, name="keys")
 
 
 def prepare_environment() -> None:

@@ -103,10 +103,11 @@ class Time:
 
 @dataclass(frozen=True)
 class Author:
-    """One field that can name the author."""
+    """One field that can name the author; ``of`` is the register that gives the identifier out."""
 
     field: FieldPath
     kind: IdentifierKind
+    of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,9 @@ def build_contract(data: Mapping[str, Any]) -> Contract:
             version_counts=isinstance(version, dict),
             feed=FieldPath(identity["feed"]) if "feed" in identity else None,
         ),
-        author=tuple(Author(FieldPath(item["field"]), item["kind"]) for item in data.get("author", ())),
+        author=tuple(
+            Author(FieldPath(item["field"]), item["kind"], item.get("of")) for item in data.get("author", ())
+        ),
         text=_paths(text.get("fields", ())),
         markup=text.get("markup"),
         rating=_rating(rating) if rating else None,

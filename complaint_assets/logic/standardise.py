@@ -1,12 +1,12 @@
 """From records to deliveries in canonical columns; what cannot be used goes to the quarantine with a reason.
 
-Identifiers leave here as pseudonyms, texts and attributes masked. One bad record never stops the others, and
-nothing that is written about it holds a value of it.
+Identifiers leave here as pseudonyms, exchanged a batch at a time; texts and attributes leave masked. One bad
+record never stops the others, and nothing that is written about it holds a value of it.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -19,7 +19,7 @@ from complaint_assets.schemas.types import arrow_schema
 
 from .contract import Contract
 from .fields import FieldReader, Fields, as_text
-from .identify import Keys, content_of, delivery_id, normalise_identifier, normalise_text
+from .identify import Keys, cluster_words, delivery_id, normalise_identifier, normalise_text
 from .mask import mask_text
 from .records import Record, Refused
 from .timestamps import AmbiguousTime, UnparseableTime
@@ -37,6 +37,11 @@ _SHORTEST_WORD = 3
 _GLOBAL_KINDS = ("phone", "email")
 _to_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _OWN_WORDS = ("phone", "email", "account")
+
+Identifier = tuple[str, str]
+"""Kind and normalised value of what identifies a customer."""
+Exchange = Callable[[Sequence[Identifier]], Sequence[str]]
+"""Gives the subject of each identifier (``Vault.subject_ids``)."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,12 @@ def standardise(
     keys: Keys,
     country: str,
     first_event_date: date,
+    exchange: Exchange | None = None,
 ) -> Standardising:
     """Canonical columns (``Standardised``) and quarantine (``Quarantine``) of the entries of one object.
 
+    ``exchange`` gives the subjects of identifiers, thousands at a time; without it they are pseudonyms under
+    ``keys``, which whoever holds the keys can recompute.
     ``country`` is where numbers without country code are dialled. A record that happened before
     ``first_event_date``, or more than a day after it arrived, is refused.
 
@@ -107,7 +115,8 @@ def standardise(
         "received_at": origin.received_at,
         "contract_version": contract.version,
     }
-    deliveries = _Collector(_STANDARDISED, common)
+    subjects = _Subjects(exchange or (lambda wanted: [keys.pseudonym("author", "|".join(one)) for one in wanted]))
+    deliveries = _Collector(_STANDARDISED, common, subjects.put_in)
     quarantine = _Collector(_QUARANTINE, common)
     for entry in entries:
         if isinstance(entry, Refused):
@@ -124,10 +133,33 @@ def standardise(
     return Standardising(deliveries.table(), quarantine.table(), deliveries.rows + quarantine.rows)
 
 
+class _Subjects:
+    """Exchanges the identifiers of a batch of deliveries for subjects, all in one call."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def put_in(self, columns: dict[str, Sequence[Any]]) -> None:
+        """Replace the identifiers in ``author_ref`` and ``subject_refs``."""
+        wanted = list(dict.fromkeys(identifier for record in columns["subject_refs"] for identifier in record))
+        subject = dict(zip(wanted, self._exchange(wanted), strict=True)) if wanted else {}
+        columns["author_ref"] = [subject.get(identifier) for identifier in columns["author_ref"]]
+        columns["subject_refs"] = [
+            sorted({f"{one[0]}:{subject[one]}" for one in record}) if len(record) > 1 else []
+            for record in columns["subject_refs"]
+        ]
+
+
 class _Collector:
     """Rows as Arrow batches of one schema; ``common`` holds the columns in which all rows are alike."""
 
-    def __init__(self, schema: pa.Schema, common: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        schema: pa.Schema,
+        common: Mapping[str, Any],
+        finish: Callable[[dict[str, Sequence[Any]]], None] = lambda columns: None,
+    ) -> None:
+        self._finish = finish
         self._schema = schema
         self._common = {name: common[name] for name in schema.names if name in common}
         self._names = [name for name in schema.names if name not in common]
@@ -142,7 +174,8 @@ class _Collector:
             self._flush()
 
     def _flush(self) -> None:
-        columns = dict(zip(self._names, zip(*self._rows, strict=True), strict=True))
+        columns: dict[str, Sequence[Any]] = dict(zip(self._names, zip(*self._rows, strict=True), strict=True))
+        self._finish(columns)
         alike = {name: [value] * len(self._rows) for name, value in self._common.items()}
         arrays = [pa.array((columns | alike)[field.name], field.type) for field in self._schema]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
@@ -200,17 +233,19 @@ class _RecordReader:
         occurred_at, quality = self._occurred_at(fields, flags)
         own = self._own_words(fields)
         text = read.text(fields)
-        author_ref = self._author_ref(fields)
-        if author_ref is None:
+        identifiers = self._identifiers(fields)
+        author = identifiers[0] if identifiers else None
+        if author is None:
             flags.add("no_author")
         if text is None:
             flags.add("no_text")
         record_id = read.record_id(fields)
         latitude, longitude = read.coordinates(fields, flags)
-        content = content_of(text) if text else None
+        is_amplification = read.is_amplification(fields, text)
+        words = cluster_words(text, repost=is_amplification) if text else None
         return {
             "delivery_id": self._delivery_id(record),
-            "complaint_id": self._complaint_id(fields, record_id, author_ref, occurred_at, quality, text),
+            "complaint_id": self._complaint_id(fields, record_id, author, occurred_at, quality, text),
             "feed": read.feed(fields),
             "source_record_id": record_id,
             "record_version": read.version(fields, flags),
@@ -219,10 +254,11 @@ class _RecordReader:
             "occurred_at": occurred_at,
             "occurred_at_quality": quality,
             "event_date": occurred_at.date(),
-            "author_ref": author_ref,
+            "author_ref": author,
+            "subject_refs": identifiers,
             "text": mask_text(text, self._country, own.phrases) if text else None,
-            "content_key": self._keys.pseudonym("content", content) if content else None,
-            "is_amplification": read.is_amplification(fields, text),
+            "content_key": self._keys.pseudonym("content", words) if words else None,
+            "is_amplification": is_amplification,
             "rating": read.rating(fields, flags),
             "declared_class": self._contract.declared_class,
             "source_category": self._masked(read.category(fields), own),
@@ -244,7 +280,7 @@ class _RecordReader:
         self,
         fields: Fields,
         record_id: str | None,
-        author_ref: str | None,
+        author: Identifier | None,
         occurred_at: datetime,
         quality: str,
         text: str | None,
@@ -259,7 +295,7 @@ class _RecordReader:
         if record_id is not None:
             key = ["id", self._scope, record_id]
         elif text is not None and quality in ("exact", "minute"):
-            key = ["said", self._scope, author_ref, occurred_at.isoformat(), normalise_text(text)]
+            key = ["said", self._scope, author, occurred_at.isoformat(), normalise_text(text)]
         else:
             canonical = json.dumps(fields, sort_keys=True, default=str)
             fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
@@ -267,16 +303,18 @@ class _RecordReader:
             key = ["record", self._scope, fingerprint, number]
         return self._keys.pseudonym("complaint", json.dumps(key))
 
-    def _author_ref(self, fields: Fields) -> str | None:
+    def _identifiers(self, fields: Fields) -> list[Identifier]:
+        """What identifies the customer, best first."""
+        found: dict[Identifier, None] = {}
         for author in self._contract.author:
             value = self._read.value(fields, author.field)
             if value is None:
                 continue
             identifier = normalise_identifier(author.kind, value, self._country)
             if identifier is not None:
-                scope = "" if author.kind in _GLOBAL_KINDS else f"{self._scope}|"
-                return self._keys.pseudonym("author", f"{author.kind}|{scope}{identifier}")
-        return None
+                register = "" if author.kind in _GLOBAL_KINDS else f"{author.of or self._scope}|"
+                found[author.kind, f"{register}{identifier}"] = None
+        return list(found)
 
     def _own_words(self, fields: Fields) -> _OwnWords:
         """What the record says of the customer, to be masked wherever it turns up again.

@@ -33,8 +33,11 @@ class Complaints(Table):
     deliveries: Integer = column("How often it was delivered.", ge=1)
     first_delivery_id: String = pseudonym("The delivery that arrived first.", unique=True)
     subject_id: String = pseudonym("Pseudonymous customer.", nullable=True)
+    subject_refs: Strings = column("Where an event has several identifiers: each as kind:subject, sorted.")
     text: String = column("What was said, newest version, identifiers masked.", nullable=True)
-    content_cluster: String = pseudonym("Same words by anybody share this.", nullable=True)
+    content_cluster: String = pseudonym(
+        "Same words by anybody share this; a cut repost meets its original.", nullable=True
+    )
     is_amplification: Boolean = column("A bare repost without text of its own.")
     rating: Real = column("Satisfaction from 1 (worst) to 5 (best).", nullable=True, ge=1, le=5)
     declared_class: String = column(

@@ -50,9 +50,10 @@ class Standardised(Table):
     occurred_at: Timestamp = column("When the contact happened.")
     occurred_at_quality: String = column("How well that time is known.", isin=TIME_QUALITIES)
     event_date: Date = column("UTC day of occurred_at: the partition downstream.")
-    author_ref: String = pseudonym("Pseudonym of the author, as this source knows them.", nullable=True)
+    author_ref: String = pseudonym("Subject of the record's best identifier.", nullable=True)
+    subject_refs: Strings = column("Where a record has several identifiers: each as kind:subject, sorted.")
     text: String = column("What was said, identifiers masked.", nullable=True)
-    content_key: String = pseudonym("Keyed hash of the normalised text.", nullable=True)
+    content_key: String = pseudonym("Keyed hash of how the normalised text begins.", nullable=True)
     is_amplification: Boolean = column("A bare repost without text of its own.")
     rating: Real = column("Satisfaction from 1 (worst) to 5 (best).", nullable=True, ge=1, le=5)
     declared_class: String = column(
