@@ -6,7 +6,7 @@ for the patterns that these leave, which are few.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import pyarrow as pa
@@ -31,39 +31,26 @@ def fold(texts: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(folded, pattern=r"[\s\x{a0}]", replacement=" ")
 
 
-def spans(rule: Rule, patterns: Iterable[Pattern], folded: str) -> list[Hit]:
+def spans(rule: Rule, patterns: Sequence[Pattern], folded: str) -> list[Hit]:
     """Where ``rule`` fires in ``folded``: as its ``patterns`` joined by ``|`` would be found, without overlap."""
-    hits = []
-    searches = [pattern.compiled.search for pattern in patterns]
-    if len(searches) == 1:
-        found = [match.span() for match in _every(searches[0], folded)]
-    else:
-        found = []
-        ahead = [search(folded) for search in searches]
-        end = 0
-        while True:
-            first = None
-            for number, match in enumerate(ahead):
-                if match is not None and match.start() < end:
-                    match = ahead[number] = searches[number](folded, end)
-                if match is not None and (first is None or match.start() < first.start()):
-                    first = match
-            if first is None:
-                break
-            found.append(first.span())
-            end = first.end()
-    for start, end in found:
-        if rule.unless_negated and _NEGATED.search(folded[max(0, start - _NEGATION_WINDOW) : start]):
-            continue
-        hits.append(Hit(rule, start, end))
-    return hits
-
-
-def _every(search: Callable[..., re.Match[str] | None], folded: str) -> Iterator[re.Match[str]]:
-    match = search(folded)
-    while match is not None:
-        yield match
-        match = search(folded, match.end())
+    found, end = [], 0
+    ahead = [pattern.search(folded) for pattern in patterns]
+    while True:
+        first = None
+        for number, match in enumerate(ahead):
+            if match is not None and match.start() < end:
+                match = ahead[number] = patterns[number].search(folded, end)
+            if match is not None and (first is None or match.start() < first.start()):
+                first = match
+        if first is None:
+            break
+        found.append(first.span())
+        end = first.end()
+    return [
+        Hit(rule, start, end)
+        for start, end in found
+        if not (rule.unless_negated and _NEGATED.search(folded[max(0, start - _NEGATION_WINDOW) : start]))
+    ]
 
 
 class Matcher:

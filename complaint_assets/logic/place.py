@@ -50,7 +50,8 @@ class Gazetteer:
         cued: names believed with a capital and after a word such as "in".
         positions: [town, (latitude, longitude)] in degrees.
         regions: region of each position.
-        first_words: RE2 pattern that every text holds in lower case in which a name is believed.
+        first_words: with which a name that is believed in running text begins.
+        mention: RE2 pattern that every text holds in lower case in which one is.
         postcode: what a post code looks like in a declared place.
         postcodes: beginning of a post code -> region.
     """
@@ -61,7 +62,8 @@ class Gazetteer:
     cued: dict[str, str]
     positions: np.ndarray[Any, Any]
     regions: list[str]
-    first_words: str
+    first_words: frozenset[str]
+    mention: str
     postcode: re.Pattern[str] | None
     postcodes: Mapping[str, str]
 
@@ -107,9 +109,8 @@ def gazetteer(places: Places) -> Gazetteer:
     spoken = {name: region for name, region in own.items() if name not in cue_only}
     capitals = {n: r for n, r in only_once.items() if n in spoken_towns and n not in own and n not in cue_only}
     cued = {name: names[name] for name in cue_only if name in names}
-    first = sorted(
-        {re.escape(re.split("['-]", name.partition(" ")[0])[0]) for name in [*spoken, *capitals, *cued]}
-    )
+    first = {name.partition(" ")[0] for name in (*spoken, *capitals, *cued)}
+    beginnings = "|".join(sorted({re.escape(re.split("['-]", word)[0]) for word in first}))
     return Gazetteer(
         names=names,
         spoken=spoken,
@@ -117,7 +118,8 @@ def gazetteer(places: Places) -> Gazetteer:
         cued=cued,
         positions=np.radians(np.array(positions, dtype=float).reshape(-1, 2)),
         regions=regions,
-        first_words=rf"\b(?:{'|'.join(first)})" if first else "",
+        first_words=frozenset(first),
+        mention=rf"\b(?:{beginnings})" if first else "",
         postcode=re.compile(places.postcode, re.ASCII) if places.postcode else None,
         postcodes=places.postcodes,
     )
@@ -177,9 +179,9 @@ def declared(place: str | None, known: Gazetteer) -> Found:
 
 def may_mention(folded: pa.Array, known: Gazetteer) -> list[int]:
     """Which of the ``folded`` texts (see ``matcher.fold``) can name a place at all."""
-    if not known.first_words:
+    if not known.mention:
         return []
-    held = pc.match_substring_regex(folded, pattern=known.first_words)
+    held = pc.match_substring_regex(folded, pattern=known.mention)
     indices: list[int] = pc.indices_nonzero(held).to_pylist()
     return indices
 
@@ -196,6 +198,9 @@ def _mentions(words: list[str], known: Gazetteer) -> Iterable[str]:
     folded = [word.lower().replace("’", "'") for word in words]
     place = 0
     while place < len(words):
+        if folded[place] not in known.first_words:
+            place += 1
+            continue
         for length in range(min(LONGEST, len(words) - place), 0, -1):
             name = " ".join(folded[place : place + length])
             region = known.spoken.get(name)

@@ -16,7 +16,7 @@ from .rules import Rules
 
 WORTH_PROCESSES = 100_000
 """Rows from which further processes repay their start-up of some seconds."""
-PIECE = 50_000
+PIECE = 20_000
 """Rows that a process is given at a time."""
 
 _rules: Rules
