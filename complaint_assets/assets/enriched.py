@@ -19,9 +19,10 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.complaints import COMPLAINTS, complaints
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by
-from complaint_assets.logic.enrich import enrich
+from complaint_assets.logic.enrich import with_repeats
 from complaint_assets.logic.links import CONTACT, link_repeats, of_same_customers
 from complaint_assets.logic.plan import enriched_inputs
+from complaint_assets.logic.spread import enrich_spread
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.types import arrow_schema
@@ -42,14 +43,14 @@ def enrich_dates(tables: Tables, dates: list[date], rules: Rules) -> pa.Table:
     of_dates = tables.scan(
         "complaints", COMPLAINTS, where=[("event_date", ">=", dates[0]), ("event_date", "<=", dates[-1])]
     )
-    enriched = enrich(of_dates, rules)
+    enriched = enrich_spread(of_dates, rules)
     before = tables.scan("complaints", COMPLAINTS, where=[("event_date", "=", dates[0] - timedelta(days=1))])
     before = before.filter(of_same_customers(before, of_dates))
-    contacts = [contacts_of(of_dates, enriched), contacts_of(before, enrich(before, rules))]
+    contacts = [contacts_of(of_dates, enriched), contacts_of(before, enrich_spread(before, rules))]
     links = link_repeats(pa.concat_tables(contacts), settings().repeat_hours, settings().link_most)
     position = pc.index_in(enriched["complaint_id"], value_set=links["complaint_id"])
     repeat_of = pc.take(links["repeat_of"], position)
-    return enriched.set_column(ENRICHED.get_field_index("repeat_of"), ENRICHED.field("repeat_of"), repeat_of)
+    return with_repeats(enriched, repeat_of, rules)
 
 
 def contacts_of(complaints: pa.Table, enriched: pa.Table) -> pa.Table:

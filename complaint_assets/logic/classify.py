@@ -1,10 +1,10 @@
 """What a contact is about and what kind of contact it is, from the rules that fired in it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from .rules import OTHER, Hit, Label, Rules
+from .rules import OTHER, Label, Rule, Rules
 
 SECONDARY_SHARE = 0.5
 """A further category is named if it scores at least this share of the first."""
@@ -18,7 +18,7 @@ class Topic(NamedTuple):
     """What a contact is about."""
 
     category: str
-    subcategory: str | None
+    subcategory: str
     secondary: list[str]
     trouble: bool
     """A rule of the category says that something is wrong, not only what the subject is."""
@@ -33,18 +33,18 @@ def label_of(labels: Iterable[Label], value: str | None) -> tuple[Label | None, 
     )
 
 
-def topic(hits: Iterable[Hit], label: Label | None, rules: Rules) -> Topic:
+def topic(fired: Collection[Rule], label: Label | None, rules: Rules) -> Topic:
     """The category whose fired rules weigh most; of equals, the one that the rule file names first.
 
     Each rule counts once, however often it hits. The source's ``label`` counts as a rule of its category.
     """
-    fired = {hit.rule.id: hit.rule for hit in hits}
+    ids = {rule.id for rule in fired}
     score: dict[str, float] = defaultdict(float)
     parts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     troubled = set()
     for name, category in rules.categories.items():
         for rule in category.rules:
-            if rule.id in fired:
+            if rule.id in ids:
                 score[name] += rule.weight
                 if rule.subcategory:
                     parts[name][rule.subcategory] += rule.weight
@@ -53,17 +53,17 @@ def topic(hits: Iterable[Hit], label: Label | None, rules: Rules) -> Topic:
     if label and label.category:
         score[label.category] += label.weight
     if not score:
-        return Topic(OTHER, None, [], trouble=False)
+        return Topic(OTHER, OTHER, [], trouble=False)
     order = {name: place for place, name in enumerate(rules.categories)}
     ranked = sorted(score, key=lambda name: (-score[name], order[name]))
     first = ranked[0]
-    subcategory = max(parts[first], key=lambda name: parts[first][name]) if parts[first] else None
+    subcategory = max(parts[first], key=lambda name: parts[first][name]) if parts[first] else OTHER
     secondary = sorted(n for n in ranked[1:] if n in troubled and score[n] >= SECONDARY_SHARE * score[first])
     return Topic(first, subcategory, secondary, trouble=first in troubled)
 
 
 def contact_class(
-    hits: Iterable[Hit],
+    fired: Collection[Rule],
     about: Topic,
     rules: Rules,
     *,
@@ -80,10 +80,7 @@ def contact_class(
     if declared:
         return declared
     weights: Mapping[str, float] = {
-        name: sum(
-            {hit.rule.id: hit.rule.weight for hit in hits if hit.rule.id.startswith(f"class.{name}.")}.values()
-        )
-        for name in rules.classes
+        name: sum(rule.weight for rule in fired if rule.id.startswith(f"class.{name}.")) for name in rules.classes
     }
     broken = about.trouble and rules.categories[about.category].fault
     if weights["spam"] > weights["complaint"] + about.trouble:

@@ -1,26 +1,24 @@
 """How bad a complaint is, from 1 (low) to 5 (critical), and why."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from .rules import Hit, Rules
+from .rules import Rule, Rules
 
 LOWEST, HIGHEST = 1, 5
+REPEAT = "repeat"
 
 
 def severity(
     category: str,
     contact_class: str,
-    hits: Iterable[Hit],
+    fired: Iterable[Rule],
     rules: Rules,
     *,
     sentiment: float | None,
     rating: float | None,
-) -> tuple[int, list[str]]:
-    """Severity and its reasons, sorted: the category's base plus the weights of what else is known.
-
-    Half points round up: what is between two grades is looked at rather sooner.
-    """
+) -> dict[str, float]:
+    """The weights of what is known of a complaint, by reason: the category's base and what adds to it."""
     weights = rules.severity
     reasons = {f"category.{category}": rules.categories[category].severity}
     if weights.classes[contact_class]:
@@ -33,6 +31,9 @@ def severity(
         if weight:
             reasons[name] = weight
     cues = {rule.id for rule in weights.cues}
-    reasons |= {hit.rule.id: hit.rule.weight for hit in hits if hit.rule.id in cues}
-    total = math.floor(sum(reasons.values()) + 0.5)
-    return min(HIGHEST, max(LOWEST, total)), sorted(reasons)
+    return reasons | {rule.id: rule.weight for rule in fired if rule.id in cues}
+
+
+def grade(reasons: Mapping[str, float]) -> int:
+    """Severity of weighted ``reasons``. Half points round up: what is between two is looked at rather sooner."""
+    return min(HIGHEST, max(LOWEST, math.floor(sum(reasons.values()) + 0.5)))

@@ -16,7 +16,7 @@ from .types import (
 )
 
 SENTIMENT_GAPS = ("no_text", "unsupported_language")
-REGION_METHODS = ("coordinates", "declared_place", "text_mention")
+REGION_METHODS = ("coordinates", "post_code", "declared_place", "text_mention")
 
 
 class EnrichedComplaints(Table):

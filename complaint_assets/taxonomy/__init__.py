@@ -18,12 +18,13 @@ from complaint_assets.logic.rules import (
     OTHER,
     Category,
     Label,
+    Pattern,
     Places,
     Rule,
     Rules,
     Severity,
-    check_regex,
     phrase_pattern,
+    regex_pattern,
 )
 
 BUILT_IN = Path(__file__).parent
@@ -77,6 +78,7 @@ def compile_rules(folder: Path, country: str) -> Rules:
             cues=tuple(_rules(files["severity"], severity["cues"], "cue")),
             sentiment=_thresholds(severity["sentiment"]),
             rating=_thresholds(severity["rating"]),
+            repeat=severity["repeat"],
             classes=severity["classes"],
         ),
         places=_places(places_file, data.get("places", {"country": country, "regions": {}}), country),
@@ -169,10 +171,9 @@ def _categories(files: Mapping[str, Path], taxonomy: Any, severity: Any) -> dict
     return categories
 
 
-def _pattern(file: Path, name: str, entry: Any) -> str:
+def _patterns(file: Path, name: str, entry: Any) -> tuple[Pattern, ...]:
     try:
-        parts = [phrase_pattern(phrase) for phrase in entry.get("any", ())]
-        return "|".join([*parts, *map(check_regex, entry.get("regex", ()))])
+        return (*map(phrase_pattern, entry.get("any", ())), *map(regex_pattern, entry.get("regex", ())))
     except ValueError as error:
         raise TaxonomyError(f"{file}: {name}: {error}") from error
 
@@ -186,11 +187,15 @@ def _rules(file: Path, entries: Any, prefix: str) -> Iterator[Rule]:
         seen.add(name)
         yield Rule(
             id=name,
-            pattern=_pattern(file, name, entry),
+            patterns=_patterns(file, name, entry),
             weight=float(entry.get("weight", 1)),
             subcategory=entry.get("subcategory"),
             unless_negated=entry.get("unless_negated", False),
             topic=entry.get("topic", False),
+            channels=frozenset(entry.get("channels", ())),
+            languages=frozenset(entry.get("languages", ())),
+            examples=tuple(entry.get("examples", ())),
+            counter_examples=tuple(entry.get("counter_examples", ())),
         )
 
 
@@ -201,7 +206,7 @@ def _labels(file: Path, entries: Any, categories: Mapping[str, Category]) -> Ite
             raise TaxonomyError(
                 f"{file}: {name}: no category {category}; there are {', '.join(sorted(categories))}"
             )
-        regex = re.compile(_pattern(file, name, entry), re.ASCII)
+        regex = re.compile("|".join(pattern.regex for pattern in _patterns(file, name, entry)), re.ASCII)
         yield Label(name, regex, category, entry.get("class"), LABEL_WEIGHT)
 
 
@@ -225,6 +230,8 @@ def _places(file: Path, data: Any, country: str) -> Places:
         regions={region: tuple(names) for region, names in data["regions"].items()},
         cue_only=frozenset(data.get("cue_only", ())),
         admin1=data.get("admin1", {}),
+        postcode=data.get("postcode", {}).get("pattern"),
+        postcodes=data.get("postcode", {}).get("regions", {}),
     )
 
 
