@@ -10,6 +10,7 @@ from complaint_assets.assets.marts import customer_features, mart_assets
 from complaint_assets.assets.raw import raw_assets
 from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.standardised import standardised_assets
+from complaint_assets.assets.subjects import subject_links, subjects
 from complaint_assets.assets.surges import surge_forecast, surge_metrics, surges
 from complaint_assets.assets.warehouse import complaint_facts
 from complaint_assets.checks import default_checks
@@ -39,6 +40,8 @@ default_assets = [
     surges,
     surge_forecast,
     customer_features,
+    subject_links,
+    subjects,
     *mart_assets,
     *report_assets,
 ]

@@ -4,6 +4,7 @@ import dagster as dg
 
 from complaint_assets.assets.marts import customer_features, mart_assets
 from complaint_assets.assets.reports import report_assets
+from complaint_assets.assets.subjects import subject_links, subjects
 from complaint_assets.assets.surges import surge_forecast, surges
 from complaint_assets.schemas.types import CHANNELS
 
@@ -12,7 +13,7 @@ SERIALISE = "complaints/serialise"
 
 BUILD_TAGS = {SERIALISE: "build"}
 
-PUBLISHED = [surges, surge_forecast, customer_features, *mart_assets, *report_assets]
+PUBLISHED = [surges, surge_forecast, customer_features, subject_links, subjects, *mart_assets, *report_assets]
 """What has no partitions and is made anew from the warehouse as a whole."""
 UNPARTITIONED = dg.AssetSelection.assets(*PUBLISHED)
 

@@ -4,6 +4,7 @@ from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import Table
 from complaint_assets.schemas.warehouse import ComplaintFacts
@@ -20,4 +21,6 @@ WAREHOUSE_TABLES: dict[str, type[Table]] = {
     "surges": Surges,
     "surge_forecast": SurgeForecast,
     "customer_features": CustomerFeatures,
+    "subject_links": SubjectLinks,
+    "subjects": Subjects,
 }

@@ -16,7 +16,7 @@ COMPACT_FILES = 400
 """Above so many files a table is compacted."""
 
 Filter = tuple[str, str, Any]
-"""Column, operator (=, >=, <=, in), value."""
+"""Column, operator (=, >=, <=, in; for lists: longer than), value."""
 
 
 def literal(value: str | int | date) -> str:
@@ -157,6 +157,7 @@ class Tables:
 
 
 def _expression(where: Sequence[Filter]) -> Any:
+    import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
     result = None
@@ -166,6 +167,7 @@ def _expression(where: Sequence[Filter]) -> Any:
             "=": lambda f=field, v=value: f == v,
             ">=": lambda f=field, v=value: f >= v,
             "<=": lambda f=field, v=value: f <= v,
+            "longer than": lambda f=field, v=value: pc.list_value_length(f) > v,
             "in": lambda f=field, v=value: f.isin(list(v)) if v else ds.scalar(False),
         }[operator]()
         result = one if result is None else result & one

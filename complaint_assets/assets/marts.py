@@ -16,6 +16,7 @@ from complaint_assets.assets.common import (
     table_metadata,
 )
 from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
+from complaint_assets.assets.subjects import subjects
 from complaint_assets.assets.surges import surge_forecast, surges
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.logic.evaluate import evaluate
@@ -27,6 +28,7 @@ from complaint_assets.schemas.marts import (
     OperationsHourly,
     ReportingDaily,
 )
+from complaint_assets.schemas.subjects import Subjects
 from complaint_assets.schemas.surges import SurgeForecast, Surges
 from complaint_assets.schemas.types import Table, arrow_schema, to_pandas
 from resources.publish import publish
@@ -129,11 +131,12 @@ mart_assets = [
     ),
     build_mart(
         "data_science",
-        "data scientists: masked text, labels and customer features",
-        [enriched_complaints, customer_features],
+        "data scientists: masked text, labels, customer features and whose subjects are one customer's",
+        [enriched_complaints, customer_features, subjects],
         lambda stores, warehouse: {
             "complaints": masked_complaints(stores.tables),
             "customer_features": warehouse.read("customer_features", arrow_schema(CustomerFeatures)),
+            "subjects": warehouse.read("subjects", arrow_schema(Subjects)),
         },
         DAILY_FRESHNESS,
     ),

@@ -1,8 +1,9 @@
-"""Asset checks: models of every table, conservation of records, freshness of slots, sanity of surges."""
+"""Asset checks: models of every table, conservation of records, freshness of slots, sane surges and customers."""
 
 from complaint_assets.checks.conservation import conservation_checks
 from complaint_assets.checks.freshness import freshness_checks
 from complaint_assets.checks.model import model_checks
+from complaint_assets.checks.subjects import subject_checks
 from complaint_assets.checks.surges import surge_checks
 
-default_checks = [*model_checks, *conservation_checks, *freshness_checks, *surge_checks]
+default_checks = [*model_checks, *conservation_checks, *freshness_checks, *surge_checks, *subject_checks]

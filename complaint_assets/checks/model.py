@@ -12,6 +12,7 @@ from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import CHANNELS, Table, arrow_schema
 from complaint_assets.schemas.validate import breaches
@@ -170,6 +171,8 @@ model_checks = [
             ("surges", Surges, False, "surge_id", True),
             ("surge_forecast", SurgeForecast, False, "bucket_start", False),
             ("customer_features", CustomerFeatures, False, "subject_id", True),
+            ("subject_links", SubjectLinks, False, "left", False),
+            ("subjects", Subjects, False, "subject_id", True),
         )
     ),
 ]
