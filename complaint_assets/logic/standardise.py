@@ -241,8 +241,7 @@ class _RecordReader:
             flags.add("no_text")
         record_id = read.record_id(fields)
         latitude, longitude = read.coordinates(fields, flags)
-        is_amplification = read.is_amplification(fields, text)
-        words = cluster_words(text, repost=is_amplification) if text else None
+        words = cluster_words(text) if text else None
         return {
             "delivery_id": self._delivery_id(record),
             "complaint_id": self._complaint_id(fields, record_id, author, occurred_at, quality, text),
@@ -258,7 +257,7 @@ class _RecordReader:
             "subject_refs": identifiers,
             "text": mask_text(text, self._country, own.phrases) if text else None,
             "content_key": self._keys.pseudonym("content", words) if words else None,
-            "is_amplification": is_amplification,
+            "is_amplification": read.is_amplification(fields, text),
             "rating": read.rating(fields, flags),
             "declared_class": self._contract.declared_class,
             "source_category": self._masked(read.category(fields), own),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from complaint_assets.logic.identify import (
     Keys,
+    cluster_words,
     content_of,
     delivery_id,
     normalise_identifier,
@@ -179,3 +180,19 @@ def test_without_words_there_is_no_content(text: str) -> None:
 def test_content_is_made_of_single_spaced_words(text: str) -> None:
     found = content_of(text)
     assert found is None or (found and found == " ".join(found.split()))
+
+
+def test_a_repost_that_was_cut_off_meets_its_original_and_copies_without_words_meet_each_other() -> None:
+    original = "@Telco my 4G is gone since Monday and nobody answers, what am I paying you for??"
+    cut = "RT @ada: @Telco my 4G is gone since Monday and nobody answers, wh…"
+    assert cluster_words(original) == cluster_words(cut)
+    listed = "RT @ada: @Telco @obi @uche…"
+    assert cluster_words(listed) == cluster_words("RT @eze: @Telco @obi @uche")
+    assert cluster_words(listed) != cluster_words("RT @ada: @Telco @obi")
+
+
+def test_texts_that_begin_differently_share_no_cluster() -> None:
+    assert cluster_words("no network in Ikeja") != cluster_words("no network in Lekki")
+    assert cluster_words("no network") != cluster_words("no network in Lekki")
+    assert cluster_words("😡 @telco") != cluster_words("😡 @other")
+    assert cluster_words("… ") is None

@@ -428,3 +428,47 @@ def test_survey_without_comment_is_kept() -> None:
     _first, second = rows(("survey", "csat"), CSAT)
     assert (second["text"], second["content_key"], second["rating"]) == (None, None, 5.0)
     assert second["quality_flags"] == ["no_text"]
+
+
+# Subjects
+
+
+def test_identifiers_of_one_record_are_told_together_and_the_first_is_the_author() -> None:
+    author = [{"field": "tel", "kind": "phone"}, {"field": "mail", "kind": "email"}]
+    both = one(small(author=author), tel="08031234567", mail="Ada@Example.com")
+    alone = one(small(author=author), mail="ada@example.com")
+    kinds = [ref.split(":")[0] for ref in both["subject_refs"]]
+    assert kinds == ["email", "phone"]
+    assert both["author_ref"] == both["subject_refs"][1].split(":")[1]
+    assert alone["author_ref"] == both["subject_refs"][0].split(":")[1]
+    assert alone["subject_refs"] == []
+
+
+def test_a_handle_that_a_form_asks_for_is_the_platforms_if_the_contract_says_so() -> None:
+    declared = small(author=[{"field": "x", "kind": "handle", "of": "social/x"}])
+    platform = small(channel="social", source="x", author=[{"field": "x", "kind": "handle"}])
+    own = small(author=[{"field": "x", "kind": "handle"}])
+    found = [one(contract, x="@Ada")["author_ref"] for contract in (declared, platform, own)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_identifiers_are_exchanged_in_one_call_for_many_records() -> None:
+    calls: list[list[tuple[str, str]]] = []
+
+    def exchange(wanted: Any) -> list[str]:
+        calls.append(list(wanted))
+        return [f"{number:026d}" for number in range(len(wanted))]
+
+    by = small(author=[{"field": "tel", "kind": "phone"}, {"field": "acc", "kind": "account"}])
+    lines = [
+        {"i": n, "t": "2026-11-10T08:00:00Z", "tel": f"0803123456{n % 3}", "acc": f"A-{n % 2}"} for n in range(50)
+    ]
+    origin = Origin(by.channel, by.source, "2026-11-10", "a" * 64, RECEIVED)
+    result = standardise(parse(io.BytesIO(jsonl(*lines)), by), by, origin, KEYS, "NG", date(2013, 1, 1), exchange)
+    [wanted] = calls
+    assert sorted(wanted) == [
+        ("account", "survey/s|a0"),
+        ("account", "survey/s|a1"),
+        *(("phone", f"+234803123456{n}") for n in range(3)),
+    ]
+    assert result.deliveries["author_ref"][0].as_py() == f"{wanted.index(('phone', '+2348031234560')):026d}"
