@@ -25,7 +25,8 @@ STALE_AFTER = {
 """How old the end of a channel's newest slot may be."""
 
 CHUNK_DAYS = 92
-"""Event dates that are held in memory at once."""
+CHUNK_ROWS = 1_000_000
+"""How many event dates, and rows of them, are held in memory at once; a day is never cut."""
 
 
 def table_schema(model: type[Table]) -> dg.TableSchema:
@@ -53,9 +54,17 @@ def run_dates(context: dg.AssetExecutionContext) -> list[date]:
     return sorted(date.fromisoformat(key) for key in context.partition_keys)
 
 
-def chunks(dates: list[date]) -> list[list[date]]:
-    """``dates`` in groups that are worked on one after the other, to bound memory."""
-    return [dates[start : start + CHUNK_DAYS] for start in range(0, len(dates), CHUNK_DAYS)]
+def chunks(dates: list[date], rows: Mapping[date, int]) -> list[list[date]]:
+    """``dates`` in groups that are worked on one after the other, to bound memory; ``rows`` of each date."""
+    groups: list[list[date]] = []
+    held = 0
+    for day in dates:
+        held += rows.get(day, 0)
+        if not groups or len(groups[-1]) == CHUNK_DAYS or held > CHUNK_ROWS:
+            groups.append([])
+            held = rows.get(day, 0)
+        groups[-1].append(day)
+    return groups
 
 
 def add_partition_metadata(context: dg.AssetExecutionContext, figures: Mapping[str, Mapping[str, float]]) -> None:

@@ -48,11 +48,9 @@ def unify(tables: Tables, dates: list[date], moving: list[str]) -> pa.Table:
     found = tables.scan("standardised", STANDARDISED, where=window)
     movable = found.filter(pc.is_in(found["source"], value_set=pa.array(moving, pa.string())))
     if movable.num_rows:
-        elsewhere = tables.scan("standardised", STANDARDISED, where=[("source", "in", moving)])
-        outside = pc.and_(
-            pc.is_in(elsewhere["complaint_id"], value_set=pc.unique(movable["complaint_id"])),
-            pc.invert(pc.is_in(elsewhere["event_date"], value_set=pa.array(dates, pa.date32()))),
-        )
+        same = ("complaint_id", "in", pc.unique(movable["complaint_id"]).to_pylist())
+        elsewhere = tables.scan("standardised", STANDARDISED, where=[("source", "in", moving), same])
+        outside = pc.invert(pc.is_in(elsewhere["event_date"], value_set=pa.array(dates, pa.date32())))
         found = pa.concat_tables([found, elsewhere.filter(outside)])
 
     def of_dates(deliveries: ibis.Table) -> ibis.Table:
@@ -88,7 +86,11 @@ def complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.Material
     contracts = load_contracts(settings().contract_folders())
     moving = sorted({contract.source for contract in contracts.values() if contract.event_time_moves})
     figures: dict[str, dict[str, float]] = {}
-    for dates in chunks(run_dates(context)):
+    counted = pc.value_counts(
+        stores.tables.scan("standardised", STANDARDISED, columns=["event_date"])["event_date"]
+    )
+    deliveries = {row["values"]: row["counts"] for row in counted.to_pylist()}
+    for dates in chunks(run_dates(context), deliveries):
         rows = unify(stores.tables, dates, moving)
         stores.tables.replace(
             "complaints",

@@ -89,7 +89,8 @@ def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg
     built = ledger.builds().get("complaints", {})
     rules = load_rules(settings().country)
     figures: dict[str, dict[str, float]] = {}
-    for dates in chunks(run_dates(context)):
+    counted = {row["event_date"]: row.get("rows", 0) for row in ledger.event_dates()}
+    for dates in chunks(run_dates(context), counted):
         rows = enrich_dates(stores.tables, dates, rules)
         stores.tables.replace(
             "enriched_complaints",
