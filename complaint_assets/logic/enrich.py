@@ -27,6 +27,8 @@ BATCH = 20_000
 """Rows whose hits are held at once."""
 WORTH_COMPILING = 20_000
 """Rows from which compiled passes repay their start-up; below it the same is worked out without them."""
+REMEMBERED = 50_000
+"""Verdicts that are remembered before memory is given back."""
 KEPT = (
     "complaint_id",
     "channel",
@@ -118,7 +120,9 @@ def _read(batch: pa.Table, rules: Rules, compiled: bool) -> pa.Table:
     labels = {value: label_of(rules.labels, value) for value in pc.unique(batch["source_category"]).to_pylist()}
     declared = {value: place.declared(value, towns) for value in pc.unique(batch["place"]).to_pylist()}
     limits = _limits(rules)
-    verdicts: dict[Any, Verdict] = {}
+    verdicts = _verdicts(rules)
+    if len(verdicts) > REMEMBERED:
+        verdicts.clear()
     judged, said, regions = [], [], []
     for channel, index, rating, kind, label, named, located in zip(
         batch["channel"].to_pylist(),
@@ -189,6 +193,12 @@ def _in_channel(reading: Reading, channel: str) -> Reading:
     hits = [hit for hit in reading.conditional if not hit.rule.channels or channel in hit.rule.channels]
     fired, evidence = _told(hits)
     return reading._replace(fired=fired, evidence=evidence)
+
+
+@lru_cache(maxsize=4)
+def _verdicts(rules: Rules) -> dict[Any, Verdict]:
+    """Verdicts that this process has reached under ``rules``, by all that they depend on."""
+    return {}
 
 
 @lru_cache(maxsize=4)

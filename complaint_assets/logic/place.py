@@ -20,7 +20,7 @@ EARTH_KM = 6371.0
 NEAR_KM, FAR_KM = 25.0, 100.0
 """A town this near vouches for the region; beyond the second distance none does."""
 TOWN = 15_000
-"""Inhabitants from which a town of the gazetteer is believed in running text, where it has a capital."""
+"""Inhabitants from which a town of the gazetteer is believed in running text without both capital and cue."""
 LONGEST = 4
 """Most words of a name that is looked for in texts."""
 
@@ -46,7 +46,7 @@ class Gazetteer:
     Attributes:
         names: folded name -> region, of everything that a source may declare.
         spoken: of these, the names believed in running text in any case.
-        towns: names believed in running text with a capital only.
+        towns: names believed with a capital, or after a word such as "in".
         cued: names believed with a capital and after a word such as "in".
         positions: [town, (latitude, longitude)] in degrees.
         regions: region of each position.
@@ -108,7 +108,7 @@ def gazetteer(places: Places) -> Gazetteer:
     names = only_once | official | {f"{name} state": code for name, code in official.items()} | own
     spoken = {name: region for name, region in own.items() if name not in cue_only}
     capitals = {n: r for n, r in only_once.items() if n in spoken_towns and n not in own and n not in cue_only}
-    cued = {name: names[name] for name in cue_only if name in names}
+    cued = {name: names[name] for name in (*cue_only, *only_once) if name in names}
     first = {name.partition(" ")[0] for name in (*spoken, *capitals, *cued)}
     beginnings = "|".join(sorted({re.escape(re.split("['-]", word)[0]) for word in first}))
     return Gazetteer(
@@ -204,9 +204,12 @@ def _mentions(words: list[str], known: Gazetteer) -> Iterable[str]:
         for length in range(min(LONGEST, len(words) - place), 0, -1):
             name = " ".join(folded[place : place + length])
             region = known.spoken.get(name)
-            if region is None and words[place][0].isupper():
-                region = known.towns.get(name)
-                if region is None and place and folded[place - 1] in _CUES:
+            if region is None:
+                capital = words[place][0].isupper()
+                cued = place > 0 and folded[place - 1] in _CUES
+                if capital or cued:
+                    region = known.towns.get(name)
+                if region is None and capital and cued:
                     region = known.cued.get(name)
             if region:
                 yield region

@@ -20,7 +20,7 @@ UNSCORED, ROUND = 1, 2
 
 _OPAQUE, _SPACE, _ODD, _EMOJI = 0, 1, 2, 3
 _LEXICON, _NEGATION, _BOOSTER = 1, 2, 4
-_NAMED = ("no", "or", "nor", "least", "at", "very", "but", "kind", "of", "never", "so", "this", "without", "doubt")
+NAMED = ("no", "or", "nor", "least", "at", "very", "but", "kind", "of", "never", "so", "this", "without", "doubt")
 NO, OR, NOR, LEAST, AT, VERY, BUT, KIND, OF, NEVER, SO, THIS, WITHOUT, DOUBT = range(1, 15)
 _BEYOND = 0x20000
 """Code points from here on are left to the package."""
@@ -342,7 +342,7 @@ def tables(analyser: Any) -> Tables:
 
     idioms = [(key.split(" "), value) for key, value in package.SPECIAL_CASES.items() if " " in key]
     pairs = [(key.split(" "), value) for key, value in package.BOOSTER_DICT.items() if " " in key]
-    named = dict.fromkeys([*_NAMED, *(word for key, _ in [*idioms, *pairs] for word in key)])
+    named = dict.fromkeys([*NAMED, *(word for key, _ in [*idioms, *pairs] for word in key)])
     codes = {name: number for number, name in enumerate(named, start=1)}
     known = list(dict.fromkeys([*analyser.lexicon, *package.BOOSTER_DICT, *package.NEGATE, *codes]))
     negations = set(package.NEGATE)

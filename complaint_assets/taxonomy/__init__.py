@@ -172,10 +172,16 @@ def _categories(files: Mapping[str, Path], taxonomy: Any, severity: Any) -> dict
 
 
 def _patterns(file: Path, name: str, entry: Any) -> tuple[Pattern, ...]:
-    try:
-        return (*map(phrase_pattern, entry.get("any", ())), *map(regex_pattern, entry.get("regex", ())))
-    except ValueError as error:
-        raise TaxonomyError(f"{file}: {name}: {error}") from error
+    patterns, faults = [], []
+    for kind, compiled in (("any", phrase_pattern), ("regex", regex_pattern)):
+        for source in entry.get(kind, ()):
+            try:
+                patterns.append(compiled(source))
+            except ValueError as error:
+                faults.append(f"{file}: {name}: {source}: {error}")
+    if faults:
+        raise TaxonomyError("\n".join(faults))
+    return tuple(patterns)
 
 
 def _rules(file: Path, entries: Any, prefix: str) -> Iterator[Rule]:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from complaint_assets.logic import place
-from complaint_assets.logic.enrich import enrich
+from complaint_assets.logic import place, spread
+from complaint_assets.logic.enrich import enrich, with_repeats
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.types import arrow_schema
@@ -187,3 +187,45 @@ def test_a_mistake_in_a_rule_file_names_file_and_rule(tmp_path: Any) -> None:
         compile_rules(tmp_path, "NG")
     classes.write_text(good + "\n# a remark\n", encoding="utf-8")
     assert compile_rules(tmp_path, "NG").version != RULES.version, "no change goes unnoticed"
+
+
+def test_a_missing_position_is_no_place_and_a_post_code_is_one() -> None:
+    for missing in ((-1.0, -1.0), (0.0, 0.0)):
+        assert one("no network", latitude=missing[0], longitude=missing[1])["region"] is None
+    coded = one("no network", place="12 Sample Close 500101")
+    assert (coded["region"], coded["region_method"]) == ("NG-RI", "post_code")
+    assert one("I paid 500101 naira")["region"] is None, "a number in a text is no post code"
+
+
+def test_each_row_has_the_nearest_town_whoever_stands_beside_it() -> None:
+    positions = [(6.45, 3.40), (None, None), (12.0, 8.52), (51.5, -0.1), (4.8, 7.02), (6.45, 3.40)]
+    rows = [{"text": "no network", "latitude": lat, "longitude": lon} for lat, lon in positions]
+    regions = enrich(complaints(*rows), RULES)["region"].to_pylist()
+    assert regions == ["NG-LA", None, "NG-KN", None, "NG-RI", "NG-LA"]
+
+
+def test_a_repeat_raises_the_severity_and_is_named_as_the_reason() -> None:
+    table = enrich(complaints({"text": "The network is bad in my room"}, {"text": "Thank you so much"}), RULES)
+    before = table.to_pylist()
+    again = with_repeats(table, pa.chunked_array([["0" * 26, None]]), RULES).to_pylist()
+    assert again[0]["severity"] == before[0]["severity"] + 1
+    assert set(again[0]["severity_reasons"]) - set(before[0]["severity_reasons"]) == {"repeat"}
+    assert again[1] == before[1]
+
+
+def test_no_complaints_about_the_network_is_no_complaint() -> None:
+    row = one("No complaints about the network, it is very good")
+    assert (row["category"], row["contact_class"]) == ("network", "praise")
+
+
+def test_masked_words_break_no_rule() -> None:
+    row = one("Hello [name], my line [phone] has no network since [date], please call me back on [phone]")
+    assert (row["category"], row["language"]) == ("network", "en")
+
+
+def test_cutting_among_processes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = complaints(*({"text": f"No network in Yaba for {n} days, call me"} for n in range(50)))
+    monkeypatch.setattr(spread, "WORTH_PROCESSES", 10)
+    monkeypatch.setattr(spread, "PIECE", 20)
+    monkeypatch.setattr(spread, "cores", lambda: 2)
+    assert spread.enrich_spread(rows, RULES).equals(enrich(rows, RULES))
