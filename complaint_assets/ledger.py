@@ -1,11 +1,13 @@
 """Reads and writes the two ledger tables: intake (raw objects) and builds (event-date partitions)."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
+from deltalake.exceptions import DeltaError
 
 from complaint_assets.logic.plan import Built, PendingDates, digest_of, pending_dates, stale_slots
 from complaint_assets.partitions import slot_window
@@ -14,7 +16,7 @@ from complaint_assets.schemas.standardised import Intake
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
 from resources.failpoints import failpoint
 from resources.lake import Lake
-from resources.tables import Tables, between, equals, in_values
+from resources.tables import Filter, Tables, between, equals, in_values
 
 INTAKE = arrow_schema(Intake)
 BUILDS = arrow_schema(Builds)
@@ -32,7 +34,16 @@ class Ledger:
     def intake(self, channel: str | None = None) -> list[dict[str, Any]]:
         """Intake rows, of one channel or of all."""
         where = [("channel", "=", channel)] if channel else []
-        return self._tables.scan("intake", INTAKE, where=where).to_pylist()
+        return self._rows("intake", INTAKE, where)
+
+    def _rows(self, name: str, schema: pa.Schema, where: Sequence[Filter] = ()) -> list[dict[str, Any]]:
+        """Rows of a ledger table. One that cannot be read is set aside: it is made anew from the raw lake."""
+        try:
+            return self._tables.scan(name, schema, where=where).to_pylist()
+        except (DeltaError, pa.ArrowException, OSError):
+            where_to = self._tables.set_aside(name)
+            logging.getLogger(__name__).warning("ledger table %s is damaged: set aside as %s", name, where_to)
+            return []
 
     def fence(self, *tables: str) -> Fence:
         """How ``tables`` and the ledger stand: taken before inputs are read, given to every store."""
@@ -62,13 +73,13 @@ class Ledger:
     def builds(self) -> dict[str, dict[date, Built]]:
         """What is remembered, by layer and event date."""
         result: dict[str, dict[date, Built]] = defaultdict(dict)
-        for row in self._tables.scan("builds", BUILDS).to_pylist():
+        for row in self._rows("builds", BUILDS):
             result[row["layer"]][row["event_date"]] = Built(row["inputs_digest"], row["output_digest"])
         return result
 
     def event_dates(self) -> list[dict[str, Any]]:
         """Per event date: rows of ``complaints`` and the digest of each layer, in order."""
-        rows = self._tables.scan("builds", BUILDS).to_pylist()
+        rows = self._rows("builds", BUILDS)
         dates: dict[date, dict[str, Any]] = defaultdict(dict)
         for row in rows:
             dates[row["event_date"]][row["layer"]] = row["output_digest"]

@@ -185,6 +185,23 @@ class Tables:
         dataset = table.to_pyarrow_dataset()
         return dataset.to_table(columns=target.names, filter=_expression(where)).cast(target)
 
+    def set_aside(self, name: str) -> Path | None:
+        """Move a table that cannot be read out of the way; the next store makes it anew.
+
+        Returns:
+            Where it lies now; None if another process was faster.
+
+        Raises:
+            ValueError: the tables do not lie in a folder.
+        """
+        if "://" in self._root:
+            raise ValueError(f"{self.location(name)} cannot be read: move it away, and run again")
+        target = Path(self._root) / f".damaged-{name}-{time.time_ns()}"
+        try:
+            return Path(self.location(name)).rename(target)
+        except FileNotFoundError:
+            return None
+
     def count(self, name: str) -> int:
         """Number of rows; 0 if the table does not exist yet."""
         table = self._open(name)

@@ -173,7 +173,7 @@ def kill_at_each(base: Base, folder: Path, names: list[str], work: Callable[[], 
     "run again, every table has the digest of the fault-free run and every account balances; a reader saw whole "
     "versions only",
     trials=0,
-    quick=2,
+    quick=1,
 )
 def kill_chain(folder: Path, trials: int) -> Result:
     base = Base(folder, whole=False)
@@ -181,6 +181,19 @@ def kill_chain(folder: Path, trials: int) -> Result:
     first_use = ("tables.folder_made", "tables.created")
     names = [n for n in of_kind(*CHAIN) if n not in (*compaction, *first_use, "warehouse.emptied")]
     return kill_at_each(base, folder, drawn(names, trials), chain, marts=False)
+
+
+LATE = ("report.written", "report.replaced", "warehouse.emptied", "warehouse.stored", "publish.link_made")
+
+
+@row(
+    "kill-run-failpoints",
+    "kill -9 at the failpoints of publication and reports in a whole `complaints run`",
+    "the same, for the published marts too",
+    trials=0,
+)
+def kill_run(folder: Path, trials: int) -> Result:
+    return kill_at_each(Base(folder, whole=True), folder, list(LATE), everything, marts=True)
 
 
 @row(

@@ -164,7 +164,7 @@ def reading(look: Callable[[], list[str]], home: Path, notes: Path) -> Iterator[
             looks += 1
             with notes.open("a") as file:
                 file.write(json.dumps({"torn": torn}) + "\n")
-            time.sleep(0.2)
+            time.sleep(0.6)
 
     process = start(loop, home)
     try:

@@ -1,5 +1,5 @@
 """Every row of the fault table, in the order in which it is printed."""
 
-from complaint_assets_tests.faults import fences, kills
+from complaint_assets_tests.faults import fences, kills, orders, stores
 
-__all__ = ["fences", "kills"]
+__all__ = ["fences", "kills", "orders", "stores"]
