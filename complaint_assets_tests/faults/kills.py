@@ -27,17 +27,6 @@ from complaint_assets_tests.faults.table import Result, row
 
 KILLED = int(signal.SIGKILL)
 LANDING = ("store.", "land.", "seal.")
-CHAIN = (
-    "raw.",
-    "tables.",
-    "standardised.",
-    "ledger.",
-    "complaints.",
-    "enriched.",
-    "facts.",
-    "metrics.",
-    "warehouse.",
-)
 
 
 def failpoints() -> list[str]:
@@ -167,23 +156,71 @@ def kill_at_each(base: Base, folder: Path, names: list[str], work: Callable[[], 
     return result
 
 
+LATE = ("report.written", "report.replaced", "warehouse.emptied", "warehouse.stored", "publish.link_made")
+ELSEWHERE = ("tables.folder_made", "tables.created", "tables.before_compact", "tables.compacted", *LATE)
+"""Failpoints of the chain that rows of their own pass: first use, compaction, publication."""
+RECOVERED = (
+    "run again, every table has the digest of the fault-free run, every account balances, and a reader saw whole "
+    "versions only"
+)
+
+
 @row(
-    "kill-chain-failpoints",
-    "kill -9 at every failpoint from the inbox to the surge metrics: Delta commits, ledger, DuckDB transaction",
-    "run again, every table has the digest of the fault-free run and every account balances; a reader saw whole "
-    "versions only",
+    "kill-tables-failpoints", "kill -9 at every failpoint of Delta tables and ledger (chain)", RECOVERED, trials=0
+)
+def kill_tables(folder: Path, trials: int) -> Result:
+    return kill_chain(folder, trials, "tables.", "ledger.")
+
+
+@row(
+    "kill-assets-failpoints",
+    "kill -9 at every failpoint in the assets, from the inbox to the surge metrics (chain)",
+    RECOVERED,
     trials=0,
     quick=1,
 )
-def kill_chain(folder: Path, trials: int) -> Result:
-    base = Base(folder, whole=False)
-    compaction = ("tables.before_compact", "tables.compacted")  # a row of its own: it needs hundreds of files
-    first_use = ("tables.folder_made", "tables.created")
-    names = [n for n in of_kind(*CHAIN) if n not in (*compaction, *first_use, "warehouse.emptied")]
-    return kill_at_each(base, folder, drawn(names, trials), chain, marts=False)
+def kill_assets(folder: Path, trials: int) -> Result:
+    return kill_chain(folder, trials, "raw.", "standardised.", "complaints.", "enriched.", "facts.", "metrics.")
 
 
-LATE = ("report.written", "report.replaced", "warehouse.emptied", "warehouse.stored", "publish.link_made")
+@row(
+    "kill-warehouse-failpoints",
+    "kill -9 at every failpoint of the DuckDB transaction (chain)",
+    RECOVERED,
+    trials=0,
+)
+def kill_warehouse(folder: Path, trials: int) -> Result:
+    return kill_chain(folder, trials, "warehouse.")
+
+
+def kill_chain(folder: Path, trials: int, *kinds: str) -> Result:
+    names = [name for name in of_kind(*kinds) if name not in ELSEWHERE]
+    return kill_at_each(Base(folder, whole=False), folder, drawn(names, trials), chain, marts=False)
+
+
+@row(
+    "kill-first-use",
+    "kill -9 before and after the first commit of a table, in an empty home (chain)",
+    "run again, the home holds what it holds without the kill",
+    trials=0,
+)
+def kill_first_use(folder: Path, trials: int) -> Result:
+    landing, result, expected = Landing(folder), Result(), ""
+    for name in ("", "tables.folder_made", "tables.created"):
+        home = landing.home(name or "whole")
+        killed = run(chain, home, failpoint=name)
+
+        def recover(home: Path = home) -> dict[str, Any]:
+            chain()
+            return holds(home, landing.sent)
+
+        begun = time.monotonic()
+        found = run(recover, home).value
+        expected = expected or found["digest"]
+        if name:
+            result.add(judged(found, expected), name, time.monotonic() - begun)
+            result.problems += [] if killed.signal == KILLED else [f"{name} did not kill"]
+    return result
 
 
 @row(
