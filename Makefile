@@ -41,6 +41,9 @@ dev: $(VENV)/.stamp ## UI and daemon on the standing home
 test: $(VENV)/.stamp-test ## Every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+faults: $(VENV)/.stamp-test ## The fault table: kills, pauses, contention, damage; writes docs/reliability.md (ROWS=...)
+	@$(BIN)/python -m complaint_assets_tests.faults $(ROWS)
+
 check: $(VENV)/.stamp-test ## Lint, format, types, import direction, definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -55,4 +58,4 @@ lock: ## Renew the locked versions (needs uv)
 clean: ## Remove the standing home
 	rm -rf "$(COMPLAINTS_HOME)"
 
-.PHONY: help install demo dev test check lock clean
+.PHONY: help install demo dev test faults check lock clean

@@ -8,6 +8,7 @@ import dagster as dg
 
 from complaint_assets.jobs import PUBLISHED
 from complaint_assets.ledger import Ledger
+from complaint_assets.orphans import HOST, host
 from complaint_assets.partitions import event_dates, ranges, slots_of
 from resources.stores import Stores
 
@@ -29,8 +30,9 @@ class PlannedRun:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Dagster's tags for a run over a range of partitions."""
-        return {RANGE_START: self.first, RANGE_END: self.last} if self.first else {}
+        """Where the run was asked for, and Dagster's tags for a range of partitions."""
+        partitions = {RANGE_START: self.first, RANGE_END: self.last} if self.first else {}
+        return {HOST: host(), **partitions}
 
     def key(self, *parts: str) -> str:
         """A run key: the same job, range and ``parts`` are asked for once only."""
@@ -61,15 +63,20 @@ def build_runs(stores: Stores, instance: dg.DagsterInstance) -> list[PlannedRun]
     ]
     if len(runs) == 1 and pending.chain:
         return [replace(runs[0], job="build")]
-    if not runs and unpublished(instance):
+    if not runs and unpublished(stores, instance):
         return [PlannedRun("publish")]
     return runs
 
 
-def unpublished(instance: dg.DagsterInstance) -> bool:
-    """Whether anything that is made from the warehouse as a whole is older than what it is made from."""
+def unpublished(stores: Stores, instance: dg.DagsterInstance) -> bool:
+    """Whether anything that is made from the warehouse as a whole is older than what it is made from.
+
+    The ledger is asked too: a run killed between its last record and Dagster's event has told Dagster nothing.
+    """
+    recorded = stores.tables.changed_at("builds", "layer")
     return any(
-        materialised_at(instance, asset.key) < materialised_at(instance, upstream)
+        materialised_at(instance, asset.key)
+        < max(recorded.get(upstream.to_user_string(), 0.0), materialised_at(instance, upstream))
         for asset in PUBLISHED
         for upstream in asset.asset_deps[asset.key]
     )

@@ -25,6 +25,7 @@ from complaint_assets.sensors.alerts import (
 )
 from complaint_assets.sensors.landing import landing_sensors
 from complaint_assets.sensors.propagation import propagation
+from complaint_assets.sensors.reaper import reaper
 from resources.notifier import Notifier
 from resources.settings import Settings, settings
 from resources.stores import Stores
@@ -67,6 +68,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         sensors=[
             *landing_sensors,
             propagation,
+            reaper,
             run_failure_alerts,
             build_check_alerts(default_checks),
             build_freshness_alerts(default_assets),

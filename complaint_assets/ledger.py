@@ -1,22 +1,28 @@
 """Reads and writes the two ledger tables: intake (raw objects) and builds (event-date partitions)."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
+from deltalake.exceptions import DeltaError
 
 from complaint_assets.logic.plan import Built, PendingDates, digest_of, pending_dates, stale_slots
 from complaint_assets.partitions import slot_window
 from complaint_assets.schemas.ledger import Builds
 from complaint_assets.schemas.standardised import Intake
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
+from resources.failpoints import failpoint
 from resources.lake import Lake
-from resources.tables import Tables, between, equals, in_values
+from resources.tables import Filter, Tables, between, equals, in_values
 
 INTAKE = arrow_schema(Intake)
 BUILDS = arrow_schema(Builds)
+
+Fence = Mapping[str, int]
+"""Version of tables before something was read."""
 
 
 class Ledger:
@@ -28,10 +34,30 @@ class Ledger:
     def intake(self, channel: str | None = None) -> list[dict[str, Any]]:
         """Intake rows, of one channel or of all."""
         where = [("channel", "=", channel)] if channel else []
-        return self._tables.scan("intake", INTAKE, where=where).to_pylist()
+        return self._rows("intake", INTAKE, where)
 
-    def record_intake(self, channel: str, slots: list[str], rows: list[dict[str, Any]]) -> None:
-        """Replace what is known of ``slots``, a contiguous range, by ``rows``."""
+    def _rows(self, name: str, schema: pa.Schema, where: Sequence[Filter] = ()) -> list[dict[str, Any]]:
+        """Rows of a ledger table. One that cannot be read is set aside: it is made anew from the raw lake."""
+        try:
+            return self._tables.scan(name, schema, where=where).to_pylist()
+        except (DeltaError, pa.ArrowException, OSError):
+            where_to = self._tables.set_aside(name)
+            logging.getLogger(__name__).warning("ledger table %s is damaged: set aside as %s", name, where_to)
+            return []
+
+    def fence(self, *tables: str) -> Fence:
+        """How ``tables`` and the ledger stand: taken before inputs are read, given to every store."""
+        return {name: self._tables.version(name) for name in (*tables, "intake", "builds")}
+
+    def record_intake(
+        self, channel: str, slots: list[str], rows: list[dict[str, Any]], fence: Fence | None = None
+    ) -> None:
+        """Replace what is known of ``slots``, a contiguous range, by ``rows``.
+
+        Raises:
+            Overtaken: another run has done so since ``fence``.
+        """
+        failpoint("ledger.before_intake")
         self._tables.replace(
             "intake",
             pa.Table.from_pylist(rows, schema=INTAKE),
@@ -40,18 +66,20 @@ class Ledger:
             where=f"{equals('channel', channel)} AND {between('slot', min(slots), max(slots))}",
             sort_by=["slot", "source", "object_sha256"],
             statistics=["channel", "slot"],
+            since=fence["intake"] if fence else None,
         )
+        failpoint("ledger.intake_recorded")
 
     def builds(self) -> dict[str, dict[date, Built]]:
         """What is remembered, by layer and event date."""
         result: dict[str, dict[date, Built]] = defaultdict(dict)
-        for row in self._tables.scan("builds", BUILDS).to_pylist():
+        for row in self._rows("builds", BUILDS):
             result[row["layer"]][row["event_date"]] = Built(row["inputs_digest"], row["output_digest"])
         return result
 
     def event_dates(self) -> list[dict[str, Any]]:
         """Per event date: rows of ``complaints`` and the digest of each layer, in order."""
-        rows = self._tables.scan("builds", BUILDS).to_pylist()
+        rows = self._rows("builds", BUILDS)
         dates: dict[date, dict[str, Any]] = defaultdict(dict)
         for row in rows:
             dates[row["event_date"]][row["layer"]] = row["output_digest"]
@@ -60,7 +88,11 @@ class Ledger:
         return [{"event_date": day, **dates[day]} for day in sorted(dates)]
 
     def record_builds(
-        self, layer: str, inputs: Mapping[date, str], outputs: Mapping[date, tuple[str, int]]
+        self,
+        layer: str,
+        inputs: Mapping[date, str],
+        outputs: Mapping[date, tuple[str, int]],
+        fence: Fence | None = None,
     ) -> None:
         """Remember partitions just written.
 
@@ -68,6 +100,10 @@ class Ledger:
             layer: the asset.
             inputs: digest of what was read, per event date, taken before it was read.
             outputs: digest and number of the rows written; a date that is absent is empty.
+            fence: how the ledger stood before anything was read.
+
+        Raises:
+            Overtaken: another run has recorded one of these partitions since ``fence``.
         """
         rows = [
             {
@@ -79,6 +115,7 @@ class Ledger:
             }
             for day in sorted(inputs)
         ]
+        failpoint("ledger.before_builds")
         self._tables.replace(
             "builds",
             pa.Table.from_pylist(rows, schema=BUILDS),
@@ -87,7 +124,9 @@ class Ledger:
             where=f"{equals('layer', layer)} AND {in_values('event_date', sorted(inputs))}",
             sort_by=["event_date"],
             statistics=["layer", "event_date"],
+            since=fence["builds"] if fence else None,
         )
+        failpoint("ledger.builds_recorded")
 
     def as_of(self) -> datetime | None:
         """End of the newest slot that has been standardised; streaming channels decide if there are any.

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
+from resources.failpoints import failpoint
 from resources.object_store import SPOOL_BYTES, open_store, read, spooled_sha256
 
 NAME_REUSED = "name_reused"
@@ -98,15 +99,18 @@ class Lake:
         """
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
             sha256, size = spooled_sha256(stream, cast("BinaryIO", spool))
+            failpoint("land.spooled")
             of_source = f"index/channel={channel}/source={source}"
             claim = self._claim(
                 f"{of_source}/content/{sha256}", {"slot": slot, "received_at": received_at, "name": name}
             )
+            failpoint("land.claimed")
             slot, received_at = claim["slot"], datetime.fromisoformat(claim["received_at"])
             first = self._claim_name(of_source, name, sha256)
             if claim["name"] != name:
                 name = claim["name"]
                 first = self._claim_name(of_source, name, sha256)
+            failpoint("land.named")
             suffix = "".join(c for c in PurePosixPath(name).suffix.lower() if c.isalnum() or c == ".")[:12]
             key = f"raw/channel={channel}/source={source}/slot={slot}/{sha256}{suffix}"
             item = RawObject(
@@ -126,9 +130,12 @@ class Lake:
                 return Landed(_object(json.loads(standing)), new=False)
             # The mark goes first: from now on the slot is known to hold something that no manifest lists.
             self._store.put_if_absent(f"unsealed/channel={channel}/slot={slot}/{source}/{sha256}", io.BytesIO(b""))
+            failpoint("land.marked")
             spool.seek(0)
             self._store.put_if_absent(key, cast("BinaryIO", spool))
+            failpoint("land.stored")
             new = self._store.put_if_absent(receipt_key, io.BytesIO(_canonical(asdict(item))))
+            failpoint("land.receipted")
         return Landed(item, new)
 
     def _claim(self, key: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -152,19 +159,33 @@ class Lake:
             _object(json.loads(read(self._store, info.key) or b"{}"))
             for info in self._store.list(f"receipts/channel={channel}/slot={slot}/")
         ]
+        failpoint("seal.listed")
         for item in receipts:
             self._verify(item)
         objects = tuple(sorted(receipts, key=lambda item: (item.source, item.sha256)))
         body = _canonical([asdict(item) for item in objects])
         manifest = Manifest(channel, slot, objects, hashlib.sha256(body).hexdigest())
+        # Another run may have sealed the slot and removed its marks meanwhile: until this manifest is known to
+        # list every receipt, the slot stays marked.
+        for mark in marks:
+            self._store.put_if_absent(mark, io.BytesIO(b""))
+        failpoint("seal.before_manifest")
         self._store.put(
             f"manifests/channel={channel}/slot={slot}.json",
             _canonical({"checksum": manifest.checksum, "objects": json.loads(body)}),
         )
+        failpoint("seal.manifest_written")
         listed = {f"{unsealed}{item.source}/{item.sha256}" for item in objects}
+        received = f"receipts/channel={channel}/slot={slot}/"
+        for info in self._store.list(received):
+            mark = unsealed + info.key.removeprefix(received).removesuffix(".json")
+            if mark not in listed:  # it landed meanwhile, and another run may have sealed it before us
+                self._store.put_if_absent(mark, io.BytesIO(b""))
         for mark in marks:
             if mark in listed:
                 self._store.delete(mark)
+                failpoint("seal.mark_removed")
+        failpoint("seal.done")
         return manifest
 
     def _verify(self, item: RawObject) -> None:

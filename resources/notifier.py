@@ -16,6 +16,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from resources.failpoints import failpoint
+
 TEXT_LIMIT = 500
 TIMEOUT_SECONDS = 5
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -56,11 +58,13 @@ class Notifier(dg.ConfigurableResource):
         The alert is stored before it is delivered: what a dead endpoint refuses is tried again by the next
         ``send`` or ``flush``.
         """
+        failpoint("notifier.before_store")
         with self._outbox() as outbox:
             outbox.execute(
                 "INSERT OR IGNORE INTO alerts (key, alert, at) VALUES (?, ?, ?)",
                 (alert.key, json.dumps(asdict(alert)), datetime.now(UTC).isoformat()),
             )
+        failpoint("notifier.stored")
         return self.flush()
 
     def flush(self) -> bool:
@@ -73,10 +77,13 @@ class Notifier(dg.ConfigurableResource):
             rows = outbox.execute("SELECT at, alert FROM alerts WHERE NOT logged ORDER BY at, key").fetchall()
             if rows:
                 self._log([_line({"at": at, **json.loads(alert)}) for at, alert in rows])
+                failpoint("notifier.logged")
                 outbox.execute("UPDATE alerts SET logged = 1")
+                failpoint("notifier.log_noted")
             if not self.webhook_url:
                 outbox.execute("UPDATE alerts SET posted = 1 WHERE NOT posted")
             pending = outbox.execute("SELECT key, alert FROM alerts WHERE NOT posted ORDER BY at, key").fetchall()
+        failpoint("notifier.flushed")
         return self._post_all(pending) if pending else True
 
     def _post_all(self, pending: list[tuple[str, str]]) -> bool:
@@ -86,7 +93,9 @@ class Notifier(dg.ConfigurableResource):
         everything = True
         for key, alert in pending:
             try:
+                failpoint("notifier.before_post")
                 self._post(alert)
+                failpoint("notifier.posted")
             except urllib.error.HTTPError as refusal:
                 refusal.close()
                 if refusal.code >= 500 or refusal.code == 429:
@@ -97,6 +106,7 @@ class Notifier(dg.ConfigurableResource):
             else:
                 with self._outbox() as outbox:
                     outbox.execute("UPDATE alerts SET posted = 1 WHERE key = ?", (key,))
+                failpoint("notifier.post_noted")
         return everything
 
     @contextmanager
@@ -126,7 +136,9 @@ class Notifier(dg.ConfigurableResource):
             # A line cut short by a full disk must not swallow the next.
             start = b"\n" if tail and not tail.endswith(b"\n") else b""
             file.write(start + b"".join(line for line in lines if line not in written))
+            failpoint("notifier.line_written")
             file.flush()
+            failpoint("notifier.line_flushed")
             os.fsync(file.fileno())
 
     def _post(self, alert: str) -> None:

@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from resources.failpoints import failpoint
+
 KEY_LIMIT = 1024
 COPY_BYTES = 1 << 20
 SPOOL_BYTES = 8 << 20
@@ -99,10 +101,14 @@ class FolderStore:
         _make_folder(folder)
         handle, name = tempfile.mkstemp(dir=folder, prefix=TEMPORARY[0], suffix=TEMPORARY[1])
         try:
+            failpoint("store.file_made")
             with os.fdopen(handle, "wb") as file:
                 shutil.copyfileobj(stream, file, COPY_BYTES)
+                failpoint("store.bytes_written")
                 file.flush()
+                failpoint("store.before_fsync")
                 os.fsync(file.fileno())
+                failpoint("store.fsynced")
         except BaseException:
             Path(name).unlink()
             raise
@@ -115,18 +121,26 @@ class FolderStore:
         temporary = self._written(path.parent, stream)
         try:
             temporary.chmod(0o444)
+            failpoint("store.before_link")
             os.link(temporary, path)
+            failpoint("store.linked")
         except FileExistsError:
             return False
         finally:
             temporary.unlink()
+        failpoint("store.temporary_removed")
         _sync_folder(path.parent)
+        failpoint("store.link_synced")
         return True
 
     def put(self, key: str, data: bytes) -> None:
         path = self._path(key)
-        self._written(path.parent, io.BytesIO(data)).replace(path)
+        temporary = self._written(path.parent, io.BytesIO(data))
+        failpoint("store.before_rename")
+        temporary.replace(path)
+        failpoint("store.renamed")
         _sync_folder(path.parent)
+        failpoint("store.rename_synced")
 
     def open(self, key: str) -> BinaryIO:
         return self._path(key).open("rb")
@@ -160,7 +174,9 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
+        failpoint("store.before_delete")
         path.unlink(missing_ok=True)
+        failpoint("store.deleted")
 
 
 def _make_folder(folder: Path) -> None:
@@ -168,6 +184,7 @@ def _make_folder(folder: Path) -> None:
     if not folder.exists():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
+        failpoint("store.folder_made")
         _sync_folder(folder.parent)
 
 
@@ -200,6 +217,7 @@ class S3Store:
         start, attempt = stream.tell(), 1
         while True:
             try:
+                failpoint("s3.before_put_if_absent")
                 self._client.put_object(
                     Bucket=self._bucket, Key=self._prefix + checked(key), Body=stream, IfNoneMatch="*"
                 )
@@ -213,10 +231,13 @@ class S3Store:
                 stream.seek(start)
                 attempt += 1
             else:
+                failpoint("s3.put_if_absent_done")
                 return True
 
     def put(self, key: str, data: bytes) -> None:
+        failpoint("s3.before_put")
         self._client.put_object(Bucket=self._bucket, Key=self._prefix + checked(key), Body=data)
+        failpoint("s3.put_done")
 
     def open(self, key: str) -> BinaryIO:
         from botocore.exceptions import ClientError
@@ -243,7 +264,9 @@ class S3Store:
                 )
 
     def delete(self, key: str) -> None:
+        failpoint("s3.before_delete")
         self._client.delete_object(Bucket=self._bucket, Key=self._prefix + checked(key))
+        failpoint("s3.deleted")
 
 
 def spooled_sha256(stream: BinaryIO, spool: BinaryIO) -> tuple[str, int]:

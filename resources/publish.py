@@ -3,17 +3,22 @@
 Readers open ``<folder>/<role>/current/<role>.duckdb`` and see one whole version, old or new.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from resources.failpoints import failpoint
+from resources.fencing import Overtaken
 
 KEEP = 3
 """Versions that stay on disk, for readers that still have an older one open."""
@@ -21,15 +26,38 @@ ABANDONED_SECONDS = 86_400
 """Age at which an unfinished version is taken for the remains of a killed run."""
 
 
-def publish(folder: Path, role: str, tables: Mapping[str, pa.Table]) -> Path:
+Standing = tuple[int, int] | None
+"""Which publication stands; None = none yet."""
+
+
+def standing(folder: Path, role: str) -> Standing:
+    """What ``publish`` must find unchanged: asked before anything is read."""
+    try:
+        link = (folder / role / "current").lstat()
+    except FileNotFoundError:
+        return None
+    return link.st_ino, link.st_ctime_ns
+
+
+def publish(folder: Path, role: str, tables: Mapping[str, pa.Table], since: Standing | str = "any") -> Path:
     """Publish ``tables`` as the mart of ``role``; equal content is published once.
+
+    Args:
+        folder: folder of all marts.
+        role: the role.
+        tables: what to publish, by name.
+        since: what was ``standing`` before ``tables`` were read; "any" = whatever stands is replaced.
 
     Returns:
         The DuckDB file behind ``current``.
+
+    Raises:
+        Overtaken: another run has published after ``since``.
     """
     home = folder / role
     home.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=home, prefix=".new-"))
+    failpoint("publish.folder_made")
     try:
         content = hashlib.sha256()
         for name in sorted(tables):
@@ -38,6 +66,7 @@ def publish(folder: Path, role: str, tables: Mapping[str, pa.Table]) -> Path:
             rows = _sorted(tables[name])
             pq.write_table(rows, path, compression="zstd")
             content.update(name.encode() + path.read_bytes())
+            failpoint("publish.parquet_written")
         version = content.hexdigest()[:16]
         target = home / version
         if not target.exists():
@@ -49,21 +78,32 @@ def publish(folder: Path, role: str, tables: Mapping[str, pa.Table]) -> Path:
                     quoted = name.replace('"', '""')
                     connection.execute(f'CREATE TABLE "{quoted}" AS SELECT * FROM incoming')  # noqa: S608
                     connection.unregister("incoming")
+            failpoint("publish.database_written")
             for path in temporary.iterdir():
                 _sync(path)
                 path.chmod(0o444)
             temporary.chmod(0o755)
             _sync(temporary)
+            failpoint("publish.synced")
             try:
+                failpoint("publish.before_rename")
                 temporary.rename(target)
+                failpoint("publish.renamed")
             except OSError:  # unless another run has just published the same content
                 if not target.exists():
                     raise
         os.utime(target)  # the newest version is the one published last, be it new or not
-        _switch(home, version)
+        failpoint("publish.before_switch")
+        with _alone(home):
+            if since != "any" and standing(folder, role) != since:
+                raise Overtaken(f"marts/{role}")
+            _switch(home, version)
+        failpoint("publish.switched")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    failpoint("publish.before_forgetting")
     _forget_old(home)
+    failpoint("publish.done")
     return target / f"{role}.duckdb"
 
 
@@ -72,11 +112,24 @@ def _sorted(table: pa.Table) -> pa.Table:
     return table.sort_by(keys) if table.num_rows else table
 
 
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Nobody else switches meanwhile; the lock goes with the process that holds it."""
+    handle = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _switch(home: Path, version: str) -> None:
     link = home / f".current-{os.getpid()}"
     link.unlink(missing_ok=True)
     link.symlink_to(version)
+    failpoint("publish.link_made")
     link.replace(home / "current")
+    failpoint("publish.link_replaced")
     _sync(home)
 
 

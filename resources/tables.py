@@ -11,9 +11,15 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from resources.failpoints import failpoint
+from resources.fencing import Overtaken
+
 ATTEMPTS = 12
 COMPACT_FILES = 400
 """Above so many files a table is compacted."""
+
+CONFLICT = "concurrent transaction"
+"""What delta-rs says when a later commit has touched what is being replaced."""
 
 Filter = tuple[str, str, Any]
 """Column, operator (=, >=, <=, in; for lists: longer than), value."""
@@ -54,6 +60,21 @@ class Tables:
         """Where the table ``name`` lies."""
         return f"{self._root}/{name}"
 
+    def version(self, name: str) -> int:
+        """Version of the table as it stands; -1 if there is none yet."""
+        table = self._open(name)
+        return -1 if table is None else int(table.version())
+
+    def changed_at(self, name: str, partition: str) -> dict[str, float]:
+        """When each value of the column ``partition`` was last written, in seconds since 1970."""
+        table = self._open(name)
+        result: dict[str, float] = {}
+        files = pa.table(table.get_add_actions(flatten=True)).to_pylist() if table else []
+        for file in files:
+            value = file[f"partition.{partition}"]
+            result[value] = max(result.get(value, 0.0), file["modification_time"] / 1000)
+        return result
+
     def _open(self, name: str) -> DeltaTable | None:
         try:
             return DeltaTable(self.location(name))
@@ -70,6 +91,7 @@ class Tables:
         where: str | None,
         sort_by: Sequence[str],
         statistics: Sequence[str],
+        since: int | None = None,
     ) -> None:
         """Replace the rows that match ``where`` (all, if None) by ``data``, in one commit.
 
@@ -82,8 +104,10 @@ class Tables:
             sort_by: order in which rows are written.
             statistics: columns for which files keep minimum and maximum. Delta keeps these in its log, where
                 no deletion reaches them: never name a column with text or identifiers.
+            since: what ``version`` told before the inputs of ``data`` were read.
 
         Raises:
+            Overtaken: another writer has replaced the slice after ``since``.
             ValueError: the columns of ``data`` differ from ``schema``, or rows do not match ``where``.
             deltalake.exceptions.CommitFailedError: other writers kept winning the same slice.
         """
@@ -93,13 +117,20 @@ class Tables:
         rows = data.select(schema.names).cast(schema).sort_by([(column, "ascending") for column in sort_by])
         for attempt in range(ATTEMPTS):
             try:
+                failpoint("tables.begun")
                 self._create(name, schema, partition_by, statistics)
+                failpoint("tables.before_commit")
+                # A commit against an old version is refused if a later one has touched the slice.
+                table = DeltaTable(self.location(name), version=None if since is None else max(since, 0))
                 if rows.num_rows:
-                    write_deltalake(self.location(name), rows, mode="overwrite", predicate=where)
+                    write_deltalake(table, rows, mode="overwrite", predicate=where)
                 else:
-                    DeltaTable(self.location(name)).delete(where)
+                    table.delete(where)
+                failpoint("tables.committed")
                 break
-            except CommitFailedError:
+            except CommitFailedError as error:
+                if since is not None and CONFLICT in str(error):
+                    raise Overtaken(name) from None
                 if attempt == ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 5))  # noqa: S311 - jitter, no secret
@@ -117,6 +148,7 @@ class Tables:
             return
         if "://" not in self._root:
             Path(self.location(name)).mkdir(parents=True, exist_ok=True)
+        failpoint("tables.folder_made")
         DeltaTable.create(
             self.location(name),
             schema=schema,
@@ -124,12 +156,15 @@ class Tables:
             partition_by=list(partition_by),
             configuration={"delta.dataSkippingStatsColumns": ",".join(statistics)},
         )
+        failpoint("tables.created")
 
     def _compact(self, name: str) -> None:
         table = DeltaTable(self.location(name))
         if table.version() % 50 == 49 and len(table.file_uris()) > COMPACT_FILES:
             try:
+                failpoint("tables.before_compact")
                 table.optimize.compact()
+                failpoint("tables.compacted")
             except CommitFailedError:
                 return  # another writer came in between; its turn will compact
 
@@ -149,6 +184,23 @@ class Tables:
             return target.empty_table()
         dataset = table.to_pyarrow_dataset()
         return dataset.to_table(columns=target.names, filter=_expression(where)).cast(target)
+
+    def set_aside(self, name: str) -> Path | None:
+        """Move a table that cannot be read out of the way; the next store makes it anew.
+
+        Returns:
+            Where it lies now; None if another process was faster.
+
+        Raises:
+            ValueError: the tables do not lie in a folder.
+        """
+        if "://" in self._root:
+            raise ValueError(f"{self.location(name)} cannot be read: move it away, and run again")
+        target = Path(self._root) / f".damaged-{name}-{time.time_ns()}"
+        try:
+            return Path(self.location(name)).rename(target)
+        except FileNotFoundError:
+            return None
 
     def count(self, name: str) -> int:
         """Number of rows; 0 if the table does not exist yet."""

@@ -7,8 +7,10 @@ delete and insert commit together.
 
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,9 +24,17 @@ from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, Tabl
 from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
 from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
+from resources.failpoints import failpoint
+from resources.fencing import Overtaken
+
 ON_COMMIT = "on_commit"
 """Key in ``DataFrame.attrs``: a call without arguments to be made once the frame is stored."""
 SCHEMA = "warehouse"
+STORES_DDL = (
+    "CREATE SCHEMA IF NOT EXISTS fencing; CREATE TABLE IF NOT EXISTS fencing.stores"
+    " (n BIGINT, name VARCHAR, first_day DATE, end_day DATE, writer VARCHAR)"
+)
+"""Who stored which slice of which table, numbered in order."""
 PATIENCE_SECONDS = 90.0
 
 
@@ -49,6 +59,19 @@ def connect(database: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         wait = min(1.0, wait * 2)
 
 
+def stores_so_far(database: str) -> int:
+    """How many stores the warehouse has seen."""
+    if not Path(database).exists():
+        return 0
+    connection = connect(database, read_only=True)
+    try:
+        return int(connection.execute("SELECT coalesce(max(n), 0) FROM fencing.stores").fetchall()[0][0])
+    except duckdb.CatalogException:
+        return 0
+    finally:
+        connection.close()
+
+
 def declared_columns(metadata: Mapping[str, Any] | None, asset: str) -> list[dg.TableColumn]:
     """The columns that the asset declares under ``dagster/column_schema``.
 
@@ -71,7 +94,15 @@ def _target(table_slice: TableSlice) -> str:
 
 
 class TransactionalHandler(DuckDBPandasTypeHandler):
-    """Stores a frame by name in a table of the declared schema, replacing its slice in one transaction."""
+    """Stores a frame by name in a table of the declared schema, replacing its slice in one transaction.
+
+    ``since`` is how many stores the warehouse had seen before the run read anything: a slice that another
+    run has stored since is left alone.
+    """
+
+    def __init__(self, since: int | None = None) -> None:
+        self.since = since
+        self._me = uuid.uuid4().hex
 
     def handle_output(
         self,
@@ -83,6 +114,7 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         """Replace the slice by ``obj``; an empty frame empties the slice.
 
         Raises:
+            Overtaken: another run has stored the slice meanwhile.
             ValueError: columns are missing, undeclared or changed, a value does not fit, or rows lie outside
                 the slice. What was stored stays.
         """
@@ -91,21 +123,51 @@ class TransactionalHandler(DuckDBPandasTypeHandler):
         rows = _fitted(obj, columns, connection, asset)
         connection.begin()
         try:
+            failpoint("warehouse.begun")
+            self._count_store(connection, table_slice, asset)
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table_slice.schema)}")
             if table_slice.partition_dimensions:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {_target(table_slice)} ({_ddl(columns)})")
+                failpoint("warehouse.created")
                 self._add_new_columns(connection, table_slice, columns, asset)
                 self._delete(connection, table_slice)
+                failpoint("warehouse.deleted")
             else:  # every row is replaced, so a changed schema simply holds from now on
                 connection.execute(f"CREATE OR REPLACE TABLE {_target(table_slice)} ({_ddl(columns)})")
+                failpoint("warehouse.emptied")
             self._insert(connection, table_slice, rows)
+            failpoint("warehouse.inserted")
             self._refuse_strays(connection, table_slice, rows.num_rows, asset)
+            failpoint("warehouse.before_commit")
             connection.commit()
+            failpoint("warehouse.committed")
         except BaseException:
             with suppress(duckdb.Error):  # a failed commit has rolled back already; its error is the one to see
                 connection.rollback()
             raise
         return {"dagster/storage_kind": "duckdb"}
+
+    def _count_store(self, connection: duckdb.DuckDBPyConnection, table_slice: TableSlice, asset: str) -> None:
+        """Note in the transaction who stores which slice, unless another has done so after ``since``."""
+        connection.execute(STORES_DDL)
+        _, bounds = _window(table_slice)
+        first, end = bounds or (date.min, date.max)
+        standing = connection.execute(
+            "SELECT coalesce(max(n), 0), coalesce(max(n) FILTER (WHERE name = ? AND first_day < ? AND end_day > ?"
+            " AND writer <> ?), 0) FROM fencing.stores",
+            [table_slice.table, end, first, self._me],
+        ).fetchall()
+        newest, of_slice = standing[0]
+        if self.since is not None and of_slice > self.since:
+            raise Overtaken(asset)
+        connection.execute(
+            "DELETE FROM fencing.stores WHERE name = ? AND first_day >= ? AND end_day <= ?",
+            [table_slice.table, first, end],
+        )
+        connection.execute(
+            "INSERT INTO fencing.stores VALUES (?, ?, ?, ?, ?)",
+            [newest + 1, table_slice.table, first, end, self._me],
+        )
 
     def _add_new_columns(
         self,
@@ -265,12 +327,21 @@ class TransactionalClient(DuckDbClient):
 class CommittingIOManager(DbIOManager):
     """Calls what the frame carries under ``ON_COMMIT`` once the frame is stored."""
 
+    handler: TransactionalHandler
+
     def handle_output(self, context: OutputContext, obj: object) -> None:
         """Store ``obj``, then tell whoever asked to be told."""
-        super().handle_output(context, obj)
+        try:
+            super().handle_output(context, obj)
+        except Overtaken:
+            # The retry reads its inputs after this moment.
+            self.handler.since = stores_so_far(str((context.resource_config or {})["database"]))
+            raise
+        failpoint("warehouse.stored")
         told = cast("pd.DataFrame", obj).attrs.get(ON_COMMIT)
         if told:
             cast("Callable[[], None]", told)()
+            failpoint("warehouse.told")
 
 
 class WarehouseIOManager(DuckDBIOManager):
@@ -283,14 +354,17 @@ class WarehouseIOManager(DuckDBIOManager):
 
     def create_io_manager(self, context: Any) -> CommittingIOManager:
         """The manager for one run."""
-        return CommittingIOManager(
+        handler = TransactionalHandler(stores_so_far(self.database))
+        manager = CommittingIOManager(
             db_client=TransactionalClient(),
             database=self.database,
             schema=self.schema_,
-            type_handlers=self.type_handlers(),
+            type_handlers=[handler],
             default_load_type=pd.DataFrame,
             io_manager_name="WarehouseIOManager",
         )
+        manager.handler = handler
+        return manager
 
 
 class Warehouse(dg.ConfigurableResource):

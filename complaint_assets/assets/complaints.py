@@ -27,6 +27,7 @@ from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.standardised import Standardised
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
+from resources.failpoints import failpoint
 from resources.settings import settings
 from resources.stores import Stores
 from resources.tables import Tables, in_values
@@ -81,6 +82,7 @@ def complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.Material
     """Merge the deliveries of the run's event dates."""
     ledger = Ledger(stores.tables)
     # Taken before anything is read: what arrives meanwhile makes the date pending again.
+    fence = ledger.fence("complaints")
     inputs = complaint_inputs(ledger.intake())
     known = ledger.builds().get("complaints", {})
     contracts = load_contracts(settings().contract_folders())
@@ -92,6 +94,7 @@ def complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.Material
     deliveries = {row["values"]: row["counts"] for row in counted.to_pylist()}
     for dates in chunks(run_dates(context), deliveries):
         rows = unify(stores.tables, dates, moving)
+        failpoint("complaints.unified")
         stores.tables.replace(
             "complaints",
             rows,
@@ -100,10 +103,13 @@ def complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.Material
             where=in_values("event_date", dates),
             sort_by=["occurred_at", "complaint_id"],
             statistics=["event_date", "channel", "source"],
+            since=fence["complaints"],
         )
+        failpoint("complaints.stored")
         outputs = digests_by(rows, "event_date")
         built = {day: inputs.get(day, digest_of([])) for day in dates if day in inputs or day in known}
-        ledger.record_builds("complaints", built, outputs)
+        ledger.record_builds("complaints", built, outputs, fence)
+        failpoint("complaints.recorded")
         for day, (_, count) in outputs.items():
             of_day = rows.filter(pc.equal(rows["event_date"], pa.scalar(day, pa.date32())))
             figures[day.isoformat()] = {

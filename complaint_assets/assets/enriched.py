@@ -27,6 +27,7 @@ from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.taxonomy import Rules, load_rules
+from resources.failpoints import failpoint
 from resources.settings import settings
 from resources.stores import Stores
 from resources.tables import Tables, in_values
@@ -86,12 +87,14 @@ def contacts_of(complaints: pa.Table, enriched: pa.Table) -> pa.Table:
 def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult:
     """Enrich the complaints of the run's event dates."""
     ledger = Ledger(stores.tables)
+    fence = ledger.fence("enriched_complaints")
     built = ledger.builds().get("complaints", {})
     rules = load_rules(settings().country)
     figures: dict[str, dict[str, float]] = {}
     counted = {row["event_date"]: row.get("rows", 0) for row in ledger.event_dates()}
     for dates in chunks(run_dates(context), counted):
         rows = enrich_dates(stores.tables, dates, rules)
+        failpoint("enriched.computed")
         stores.tables.replace(
             "enriched_complaints",
             rows,
@@ -100,11 +103,14 @@ def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg
             where=in_values("event_date", dates),
             sort_by=["occurred_at", "complaint_id"],
             statistics=["event_date", "channel", "source"],
+            since=fence["enriched_complaints"],
         )
+        failpoint("enriched.stored")
         outputs = digests_by(rows, "event_date")
         ledger.record_builds(
-            "enriched_complaints", {d: enriched_inputs(built, d) for d in dates if d in built}, outputs
+            "enriched_complaints", {d: enriched_inputs(built, d) for d in dates if d in built}, outputs, fence
         )
+        failpoint("enriched.recorded")
         for day, (_, count) in outputs.items():
             of_day = rows.filter(pc.equal(rows["event_date"], pa.scalar(day, pa.date32())))
             figures[day.isoformat()] = {

@@ -31,7 +31,7 @@ from complaint_assets.schemas.marts import (
 from complaint_assets.schemas.subjects import Subjects
 from complaint_assets.schemas.surges import SurgeForecast, Surges
 from complaint_assets.schemas.types import Table, arrow_schema, to_pandas
-from resources.publish import publish
+from resources.publish import publish, standing
 from resources.settings import settings
 from resources.stores import Stores
 from resources.tables import Tables
@@ -97,8 +97,9 @@ def build_mart(
         description=f"Read-only file for {audience}. Readers see the old version or the new one, never a mixture.",
     )
     def mart(stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult:
+        before = standing(settings().marts, role)
         tables = tables_of(stores, warehouse)
-        path = publish(settings().marts, role, tables)
+        path = publish(settings().marts, role, tables, since=before)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),

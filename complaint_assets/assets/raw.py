@@ -20,6 +20,7 @@ from complaint_assets.assets.common import (
 )
 from complaint_assets.partitions import slot_at, slot_window, slots_of
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
+from resources.failpoints import failpoint
 from resources.inbox import Arrival
 from resources.stores import Stores
 
@@ -81,6 +82,7 @@ def build_raw(channel: str) -> dg.AssetsDefinition:
         slots = set(context.partition_keys)
         new = 0
         for arrival in sealed_arrivals(stores, channel, config.sealed):
+            failpoint("raw.before_landing")
             slot = arrival_slot(arrival)
             if slot not in slots:
                 continue
@@ -88,11 +90,15 @@ def build_raw(channel: str) -> dg.AssetsDefinition:
             received_at = slot_window(channel, slot)[1] if arrival.slot else arrival.arrived_at
             with stores.inbox.open(arrival) as stream:
                 landed = stores.lake.land(channel, arrival.source, slot, arrival.name, received_at, stream)
+            failpoint("raw.landed")
             stores.inbox.remove(arrival)
+            failpoint("raw.removed")
             new += landed.new
         figures = {}
         for slot in sorted(slots.intersection(stores.lake.unsealed(channel))):
+            failpoint("raw.before_seal")
             stores.lake.seal(channel, slot)
+            failpoint("raw.sealed")
         for slot in sorted(slots):
             manifest = stores.lake.manifest(channel, slot)
             if manifest:

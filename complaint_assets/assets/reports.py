@@ -31,6 +31,7 @@ from complaint_assets.logic.report import (
 from complaint_assets.schemas.standardised import Quarantine
 from complaint_assets.schemas.surges import SurgeForecast, Surges
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
+from resources.failpoints import failpoint
 from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import Warehouse
@@ -130,7 +131,9 @@ def build_report(
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
         unfinished.write_text(html, encoding="utf-8")
+        failpoint("report.written")
         unfinished.replace(path)
+        failpoint("report.replaced")
         return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": len(html.encode())})
 
     return report

@@ -32,6 +32,7 @@ from complaint_assets.logic.standardise import Origin, Standardising, standardis
 from complaint_assets.partitions import slots_of
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
+from resources.failpoints import failpoint
 from resources.lake import Manifest, RawObject
 from resources.settings import settings
 from resources.stores import Stores
@@ -129,6 +130,8 @@ def standardise_slots(
     keys: Keys,
 ) -> dict[str, dict[str, float]]:
     """Replace ``slots``, consecutive slots of one day, and return the figures of each."""
+    ledger = Ledger(stores.tables)
+    fence = ledger.fence("standardised", "quarantine")
     objects: list[tuple[RawObject, str, int]] = []
     parts: list[Standardising] = []
     for slot in slots:
@@ -183,6 +186,7 @@ def standardise_slots(
         figures[item.slot]["quarantined"] += refused[item.sha256]
         figures[item.slot]["bytes"] += item.size
         figures[item.slot]["late"] += sum("late" in flags for flags in of_object["quality_flags"].to_pylist())
+    failpoint("standardised.parsed")
     where = (
         f"{equals('channel', channel)} AND {equals('arrival_date', date.fromisoformat(slots[0][:10]))} "
         f"AND {between('slot', slots[0], slots[-1])}"
@@ -201,8 +205,11 @@ def standardise_slots(
             statistics=[
                 c for c in ("channel", "source", "slot", "arrival_date", "event_date") if c in schema.names
             ],
+            since=fence[name],
         )
-    Ledger(stores.tables).record_intake(channel, slots, intake)
+        failpoint("standardised.table_stored")
+    failpoint("standardised.rows_stored")
+    ledger.record_intake(channel, slots, intake, fence)
     return figures
 
 

@@ -29,6 +29,7 @@ from complaint_assets.logic.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
+from resources.failpoints import failpoint
 from resources.stores import Stores
 from resources.warehouse import ON_COMMIT, Warehouse
 
@@ -73,6 +74,7 @@ def surge_metrics(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Measure the run's event dates."""
     ledger = Ledger(stores.tables)
+    fence = ledger.fence()
     facts = ledger.builds().get("complaint_facts", {})
     as_of = ledger.as_of()
     dates = [day for day in run_dates(context) if day in facts]
@@ -82,9 +84,10 @@ def surge_metrics(
     inputs = {day: metric_inputs(facts, day, as_of) for day in dates}
     counts = counts_between(warehouse, dates[0] - timedelta(days=BASELINE_DAYS), dates[-1])
     rows = from_pandas(measure(counts, dates, as_of), SurgeMetrics)
+    failpoint("metrics.computed")
     outputs = digests_by(rows, "event_date")
     frame = to_pandas(rows)
-    frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "surge_metrics", inputs, outputs)
+    frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "surge_metrics", inputs, outputs, fence)
     per_day = rows.group_by("event_date").aggregate(
         [("subjects", "sum"), ("expected", "sum"), ("amplifications", "sum"), ("score", "max")]
     )

@@ -23,6 +23,7 @@ from complaint_assets.logic.facts import facts_of
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.types import arrow_schema, to_pandas
 from complaint_assets.schemas.warehouse import ComplaintFacts
+from resources.failpoints import failpoint
 from resources.stores import Stores
 from resources.warehouse import ON_COMMIT
 
@@ -47,6 +48,7 @@ FACTS = arrow_schema(ComplaintFacts)
 def complaint_facts(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[pd.DataFrame]:
     """Narrow the enriched complaints of the run's event dates."""
     ledger = Ledger(stores.tables)
+    fence = ledger.fence()
     built = ledger.builds().get("enriched_complaints", {})
     dates = run_dates(context)
     enriched = stores.tables.scan(
@@ -60,8 +62,9 @@ def complaint_facts(context: dg.AssetExecutionContext, stores: Stores) -> dg.Mat
     add_partition_metadata(
         context, {day.isoformat(): {"dagster/partition_row_count": n} for day, (_, n) in outputs.items()}
     )
+    failpoint("facts.computed")
     frame = to_pandas(rows)
     inputs = {day: built[day].output for day in dates if day in built}
     # Remembered only once the rows are stored: a run killed in between leaves the dates pending.
-    frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "complaint_facts", inputs, outputs)
+    frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "complaint_facts", inputs, outputs, fence)
     return dg.MaterializeResult(value=frame)

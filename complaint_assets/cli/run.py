@@ -46,6 +46,7 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
     from complaint_assets.automation import PlannedRun, build_runs, ingest_runs
     from complaint_assets.definitions import defs
     from complaint_assets.ledger import Ledger
+    from complaint_assets.orphans import close_dead_runs
     from complaint_assets.schemas.types import CHANNELS
 
     home = stores()
@@ -53,6 +54,7 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
     done: list[dict[str, Any]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with DagsterInstance.get() as instance, Progress(*columns, console=err, disable=quiet) as progress:
+        close_dead_runs(instance)
 
         def execute(runs: list[PlannedRun], label: str) -> None:
             if not runs:

@@ -350,7 +350,7 @@ class Doomed:
     def __getattr__(self, name):
         return getattr(self.connection, name)
     def execute(self, sql, *rest):
-        if sql.startswith("INSERT"):
+        if sql.startswith('INSERT INTO "warehouse"'):
             table, = self.connection.execute("SELECT count(*) FROM warehouse.facts").fetchall()
             print("rows left:", table[0], flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
