@@ -41,6 +41,11 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def above(paths: Iterable[str]) -> set[str]:
+    """The paths at which there must be an object or a list, for ``paths`` to lie in it."""
+    return {path[:end] for path in paths for end, sign in enumerate(path) if end and sign in ".["}
+
+
 class DriftWatch:
     """Watches the records of one object under one contract."""
 
@@ -59,6 +64,11 @@ class DriftWatch:
         self._retyped: Counter[str] = Counter()
         self._records = 0
         self._columns: tuple[str, ...] | None = None
+        self._held: list[str] = []
+
+    def held(self, field: str) -> None:
+        """The object is held for want of ``field``, whatever its records hold."""
+        self._held = [field]
 
     def columns(self, names: tuple[str, ...], declared: Paths) -> None:
         """The layout of a table: it holds for every row, also where there is none."""
@@ -118,6 +128,7 @@ class DriftWatch:
             ]
             for kind, names in (("missing_required", self._required), ("missing_optional", self._optional))
         }
+        missing["missing_required"] = missing["missing_required"] or self._held
         suggested = suggestions([*missing["missing_required"], *missing["missing_optional"]], list(self._new))
         result = [Drift("new", name, count) for name, count in sorted(self._new.items())[:MOST_FIELDS]]
         for kind, names in missing.items():

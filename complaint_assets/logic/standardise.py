@@ -18,7 +18,7 @@ from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardis
 from complaint_assets.schemas.types import arrow_schema
 
 from .contract import Contract
-from .drift import Drift, DriftWatch, leaves
+from .drift import Drift, DriftWatch, above, leaves
 from .fields import FieldReader, Fields, Findings, as_text
 from .identify import Keys, cluster_words, delivery_id, normalise_identifier, normalise_text
 from .mask import mask_text
@@ -134,6 +134,8 @@ def standardise(
             reader.watch.columns(entry.names, contract.declared)
             continue
         if isinstance(entry, Refused):
+            if entry.reason == "held":
+                reader.watch.held(entry.field or "")
             quarantine.add(reader.quarantined(entry, entry.reason, entry.field))
             continue
         try:
@@ -231,6 +233,7 @@ class _RecordReader:
         self._scope = f"{contract.channel}/{contract.source}"
         self._mapped = frozenset(path.generic for path in contract.mapped)
         self._known = frozenset(path.generic for path in (*contract.attributes, *contract.required))
+        self._above = frozenset(above(path.generic for path in contract.declared))
         self.watch = DriftWatch(contract)
         self._seen: dict[str, int] = {}
         self._mask_shared: Callable[[str], str] = lru_cache(maxsize=_MASK_CACHE)(
@@ -477,6 +480,10 @@ class _RecordReader:
                 return
             shape.append(path)
             if (leaf := self._read.present(value)) is not None:
+                if path in self._above:
+                    flags.add("retyped")
+                    flags.retyped.add(path)
+                    known = True
                 if not known and path not in self._known:
                     new.add(path)
                 kept.setdefault(self._mask_shared(path), []).append(self._attribute(leaf, own))
