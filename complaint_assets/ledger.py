@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
+from complaint_assets.contracts import load_contracts
 from complaint_assets.logic.plan import Built, PendingDates, digest_of, pending_dates, stale_slots
 from complaint_assets.partitions import slot_window
 from complaint_assets.schemas.ledger import Builds
@@ -16,6 +17,7 @@ from complaint_assets.schemas.standardised import Intake
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
 from resources.failpoints import failpoint
 from resources.lake import Lake
+from resources.settings import settings
 from resources.tables import Filter, Tables, between, equals, in_values
 
 INTAKE = arrow_schema(Intake)
@@ -150,8 +152,10 @@ class Ledger:
         return pending_dates(intake, self.builds(), newest_slot_end(intake))
 
     def stale_slots(self, lake: Lake, channel: str) -> list[str]:
-        """Slots of ``channel`` whose raw objects are not all standardised."""
-        return stale_slots(lake.unsealed(channel), lake.slots(channel), self.intake(channel))
+        """Slots of ``channel`` whose raw objects are not all standardised, each under its contract of today."""
+        contracts = load_contracts(settings().contract_folders())
+        versions = {source: contract.version for (of, source), contract in contracts.items() if of == channel}
+        return stale_slots(lake.unsealed(channel), lake.slots(channel), self.intake(channel), versions)
 
 
 def newest_slot_end(intake: Iterable[Mapping[str, Any]]) -> datetime | None:

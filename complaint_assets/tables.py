@@ -3,7 +3,7 @@
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.marts import CustomerFeatures
-from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import Table
@@ -12,6 +12,7 @@ from complaint_assets.schemas.warehouse import ComplaintFacts
 LAKE_TABLES: dict[str, type[Table]] = {
     "standardised": Standardised,
     "quarantine": Quarantine,
+    "drift": Drifts,
     "complaints": Complaints,
     "enriched_complaints": EnrichedComplaints,
 }

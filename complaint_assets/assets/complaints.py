@@ -42,15 +42,19 @@ def unify(tables: Tables, dates: list[date], moving: list[str]) -> pa.Table:
     Args:
         tables: the row tables.
         dates: event dates, consecutive.
-        moving: sources that may move the time of a record. Their records are looked up on every date: the
-            earliest time given for a record is its event date, wherever its deliveries lie.
+        moving: sources that may move the time of a record. Their records, and those that count as of their
+            arrival, are looked up on every date: the earliest time given for a record is its event date,
+            wherever its deliveries lie.
     """
     window = [("event_date", ">=", dates[0]), ("event_date", "<=", dates[-1])]
     found = tables.scan("standardised", STANDARDISED, where=window)
-    movable = found.filter(pc.is_in(found["source"], value_set=pa.array(moving, pa.string())))
+    of_moving = pc.is_in(found["source"], value_set=pa.array(moving, pa.string()))
+    undated = pc.equal(found["occurred_at_quality"], "received")
+    movable = found.filter(pc.or_(of_moving, undated))
     if movable.num_rows:
+        sources = ("source", "in", pc.unique(movable["source"]).to_pylist())
         same = ("complaint_id", "in", pc.unique(movable["complaint_id"]).to_pylist())
-        elsewhere = tables.scan("standardised", STANDARDISED, where=[("source", "in", moving), same])
+        elsewhere = tables.scan("standardised", STANDARDISED, where=[sources, same])
         outside = pc.invert(pc.is_in(elsewhere["event_date"], value_set=pa.array(dates, pa.date32())))
         found = pa.concat_tables([found, elsewhere.filter(outside)])
 

@@ -30,7 +30,7 @@ from complaint_assets.logic.parse import parse
 from complaint_assets.logic.set_aside import set_aside_invalid
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
 from complaint_assets.partitions import slots_of
-from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
 from resources.failpoints import failpoint
 from resources.lake import Manifest, RawObject
@@ -40,6 +40,7 @@ from resources.tables import Tables, between, equals
 
 STANDARDISED = arrow_schema(Standardised)
 QUARANTINE = arrow_schema(Quarantine)
+DRIFT = arrow_schema(Drifts)
 
 
 def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys) -> Standardising:
@@ -50,6 +51,7 @@ def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys)
         slot=item.slot,
         object_sha256=item.sha256,
         received_at=item.received_at,
+        size=item.size,
     )
     with stores.lake.open(item) as stream:
         return standardise(
@@ -66,11 +68,12 @@ def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys)
 def touched_dates(tables: Tables, contract: Contract, deliveries: pa.Table) -> list[date]:
     """Event dates whose complaints ``deliveries`` can change.
 
-    Where a source may move the time of a record (an edited review), that includes the dates on which the
-    same records stood before.
+    Where a source may move the time of a record (an edited review), or it counts as of its arrival, that
+    includes the dates on which the same records stood before.
     """
     dates = set(pc.unique(deliveries["event_date"]).to_pylist())
-    if contract.event_time_moves and deliveries.num_rows:
+    undated = pc.any(pc.equal(deliveries["occurred_at_quality"], "received")).as_py()
+    if contract.event_time_moves or undated:
         known = tables.scan(
             "standardised",
             STANDARDISED,
@@ -151,6 +154,7 @@ def standardise_slots(
         Standardising(
             deliveries=pa.concat_tables([STANDARDISED.empty_table(), *(part.deliveries for part in parts)]),
             quarantine=pa.concat_tables([QUARANTINE.empty_table(), *(part.quarantine for part in parts)]),
+            drift=pa.concat_tables([DRIFT.empty_table(), *(part.drift for part in parts)]),
             records_in=sum(part.records_in for part in parts),
         )
     )
@@ -194,6 +198,7 @@ def standardise_slots(
     for name, rows, schema, sort_by in (
         ("standardised", whole.deliveries, STANDARDISED, ["event_date", "slot", "object_sha256", "byte_offset"]),
         ("quarantine", whole.quarantine, QUARANTINE, ["slot", "object_sha256", "byte_offset"]),
+        ("drift", whole.drift, DRIFT, ["slot", "object_sha256", "kind", "field"]),
     ):
         stores.tables.replace(
             name,

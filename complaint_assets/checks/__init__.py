@@ -1,9 +1,17 @@
-"""Asset checks: models of every table, conservation of records, freshness of slots, sane surges and customers."""
+"""Asset checks: models of every table, conservation, schema drift, freshness, sane surges and customers."""
 
 from complaint_assets.checks.conservation import conservation_checks
+from complaint_assets.checks.drift import drift_checks
 from complaint_assets.checks.freshness import freshness_checks
 from complaint_assets.checks.model import model_checks
 from complaint_assets.checks.subjects import subject_checks
 from complaint_assets.checks.surges import surge_checks
 
-default_checks = [*model_checks, *conservation_checks, *freshness_checks, *surge_checks, *subject_checks]
+default_checks = [
+    *model_checks,
+    *conservation_checks,
+    *drift_checks,
+    *freshness_checks,
+    *surge_checks,
+    *subject_checks,
+]

@@ -12,8 +12,11 @@ from resources.stores import Stores
 
 
 def newest_slot_age(ledger: Ledger, channel: str, now: datetime) -> tuple[str | None, timedelta]:
-    """The newest slot of ``channel`` with records, and how long ago it ended (0 while it is open)."""
-    slots = [row["slot"] for row in ledger.intake(channel) if row["records_in"]]
+    """The newest slot of ``channel`` with deliveries, and how long ago it ended (0 while it is open).
+
+    An empty file, or one that is held, makes no channel fresh.
+    """
+    slots = [row["slot"] for row in ledger.intake(channel) if row["standardised"]]
     if not slots:
         return None, timedelta.max
     return max(slots), max(timedelta(), now - slot_window(channel, max(slots))[1])

@@ -1,12 +1,13 @@
 """``complaints quarantine``: records that could not be read."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from complaint_assets.cli.common import AsJson, WrongUse, show, stores
 from complaint_assets.cli.run import failures
+from complaint_assets.cli.show import print_original
+from resources.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be read.")
 
@@ -52,33 +53,48 @@ def quarantine_show(
     if not found:
         raise WrongUse(f"{quarantine_id} is not in the quarantine; see: complaints quarantine list")
     if raw:
-        row = found[0]
-        lake = stores().lake
-        manifest = lake.manifest(row["channel"], row["slot"])
-        item = next(o for o in manifest.objects if o.sha256 == row["object_sha256"])
-        sys.stdout.buffer.write(lake.read_range(item, row["byte_offset"], row["byte_length"]))
+        print_original(found[0], quarantine_id)
         return
     show(found, as_json)
 
 
 @app.command("replay")
 def quarantine_replay(
-    channel: Annotated[str, typer.Argument(help="Channel whose slots with quarantined records are read again.")],
+    channel: Annotated[str, typer.Argument(help="Channel whose refused records and held files are read again.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what was refused by a contract of today's version.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read slots with quarantined records again, after their contract was mended."""
+    """Read again the slots with records that an older version of their contract refused, and files it held.
+
+    Raise the version of a contract when you mend it. What follows from the records is brought up to date by
+    complaints run.
+    """
     from dagster import DagsterInstance
 
     from complaint_assets.automation import ingest_runs
+    from complaint_assets.contracts import load_contracts
     from complaint_assets.definitions import defs
+    from complaint_assets.schemas.types import CHANNELS
 
+    if channel not in CHANNELS:
+        raise WrongUse(f"{channel} is no channel; there are {', '.join(CHANNELS)}")
+    contracts = load_contracts(settings().contract_folders())
     before = quarantine_rows(channel)
+    slots = {
+        row["slot"]
+        for row in before
+        if everything
+        or ((known := contracts.get((channel, row["source"]))) and known.version != row["contract_version"])
+    }
     with DagsterInstance.get() as instance:
-        for planned in ingest_runs(channel, sorted({row["slot"] for row in before}), []):
+        for planned in ingest_runs(channel, sorted(slots), []):
             result = defs.resolve_job_def(planned.job).execute_in_process(
                 instance=instance, tags=planned.tags, raise_on_error=False
             )
             if not result.success:
                 raise RuntimeError(f"run {result.run_id} of {planned.job} failed: {failures(result)}")
-    after = quarantine_rows(channel)
-    show([{"channel": channel, "before": len(before), "after": len(after)}], as_json, "Replayed")
+    after = quarantine_rows(channel) if slots else before
+    row = {"channel": channel, "slots": len(slots), "before": len(before), "after": len(after)}
+    show([row], as_json, "Replayed")

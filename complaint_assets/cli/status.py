@@ -15,6 +15,9 @@ app = typer.Typer()
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """What has arrived, what is pending, and how many rows each layer holds."""
+    from collections import Counter
+
+    from complaint_assets.assets.standardised import QUARANTINE
     from complaint_assets.checks.freshness import newest_slot_age
     from complaint_assets.ledger import Ledger
     from complaint_assets.schemas.types import CHANNELS
@@ -22,6 +25,11 @@ def status(as_json: AsJson = False) -> None:
     home = stores()
     ledger = Ledger(home.tables)
     now = datetime.now(UTC)
+    held = Counter(
+        home.tables.scan("quarantine", QUARANTINE, columns=["channel", "reason"], where=[("reason", "=", "held")])[
+            "channel"
+        ].to_pylist()
+    )
     channels = []
     for channel in CHANNELS:
         rows = ledger.intake(channel)
@@ -30,6 +38,9 @@ def status(as_json: AsJson = False) -> None:
             {
                 "channel": channel,
                 "objects": len(rows),
+                "empty": sum(not row["bytes"] for row in rows),
+                "without_records": sum(bool(row["bytes"]) and not row["records_in"] for row in rows),
+                "held": held[channel],
                 "records_in": sum(row["records_in"] for row in rows),
                 "standardised": sum(row["standardised"] for row in rows),
                 "quarantined": sum(row["quarantined"] for row in rows),

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from .identify import IdentifierKind
 from .timestamps import Layouts
 
-FormatType = Literal["jsonl", "json", "csv", "tsv", "xlsx", "whatsapp_export"]
-TABULAR = ("csv", "tsv", "xlsx")
+FormatType = Literal["jsonl", "json", "csv", "tsv", "xlsx", "xml", "parquet", "whatsapp_export"]
+TABULAR = ("csv", "tsv", "xlsx", "parquet")
 """Formats whose records are rows under a header."""
 
 _PATH = re.compile(r"[^.\[\]]+(?:\[\d*\])*(?:\.[^.\[\]]+(?:\[\d*\])*)*")
@@ -69,7 +69,8 @@ Paths = tuple[FieldPath, ...]
 class Format:
     """How the bytes of an object become records.
 
-    ``records``: path of the lists inside one JSON document that hold the records (``entry[].messages[]``).
+    ``records``: path of the lists inside one JSON document that hold the records (``entry[].messages[]``), or
+    of the elements of an XML document that are records (``complaints.complaint[]``).
     ``headers``: what stands before the sender in a WhatsApp export, as strptime layouts.
     """
 
@@ -175,6 +176,7 @@ class Contract:
     required: Paths = ()
     personal: Paths = ()
     attributes: Paths = ()
+    sparse: Paths = ()
     cadence_minutes: int = 60
     max_age_hours: float = 24
     retention_days: int = 730
@@ -188,6 +190,11 @@ class Contract:
     def header(self) -> Paths:
         """Columns that a table must have; without one of them its layout is not the one promised."""
         return (*self.required, *self.identity.record_id, *self.occurred_at.fields)
+
+    @property
+    def declared(self) -> Paths:
+        """Every field that the contract knows."""
+        return (*self.mapped, *self.required, *self.attributes)
 
     @property
     def mapped(self) -> Paths:
@@ -228,6 +235,10 @@ def build_contract(data: Mapping[str, Any]) -> Contract:
         form = Format(**{**vars(form), "delimiter": data["format"].get("delimiter", "\t")})
     if form.type == "whatsapp_export" and not form.headers:
         raise ValueError("format.headers: a whatsapp_export needs at least one layout")
+    if form.type == "xml" and not form.records:
+        raise ValueError("format.records: say which elements are records, such as complaints.complaint[]")
+    if form.type in ("json", "xml") and form.encoding.startswith("utf-16"):
+        raise ValueError(f"format.encoding: {form.type} is read in encodings of single bytes and in utf-8 only")
     occurred_at = _time("occurred_at", data["occurred_at"], form.headers)
     if not occurred_at.fields and occurred_at.otherwise is None:
         raise ValueError("occurred_at: give fields, or say what holds otherwise")
@@ -278,6 +289,7 @@ def build_contract(data: Mapping[str, Any]) -> Contract:
         required=_paths(data.get("required", ())),
         personal=_paths(data.get("personal", ())),
         attributes=_paths(data.get("attributes", ())),
+        sparse=_paths(data.get("sparse", ())),
         cadence_minutes=freshness.get("cadence_minutes", 60),
         max_age_hours=freshness.get("max_age_hours", 24),
         retention_days=data.get("retention_days", 730),

@@ -24,10 +24,36 @@ _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
 _BLANK = re.compile(r"[^\S\n]*\n\s*")
 
 
-class FieldReader:
-    """Reads records under one contract. Flags are added to the set that is passed in.
+class Findings(set[str]):
+    """Quality flags of one record, and what is wrong with its fields, by generic path.
 
-    Every method raises TypeError where a list or an object stands for a single value.
+    ``kept``: fields whose value is no canonical one and is kept as it is, among the attributes.
+    ``retyped``: fields whose value is not of the declared type.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: set[str] = set()
+        self.retyped: set[str] = set()
+
+    def unusable(self, path: FieldPath, flag: str) -> None:
+        """The value of ``path`` is of the declared type, but none that counts."""
+        self.add(flag)
+        self.kept.add(path.generic)
+
+    def wrong_type(self, path: FieldPath, flag: str | None = None, *, personal: bool = False) -> None:
+        """The value of ``path`` is of another type; a ``personal`` one is not kept."""
+        self.update(("retyped", flag) if flag else ("retyped",))
+        self.retyped.add(path.generic)
+        if not personal:
+            self.kept.add(path.generic)
+
+
+class FieldReader:
+    """Reads records under one contract.
+
+    Where a list or an object stands for a single value, the value counts as missing and the field is noted as
+    retyped; ``record_id`` and ``time`` raise TypeError.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -47,17 +73,29 @@ class FieldReader:
             return value if value and value.casefold() not in self._missing else None
         if isinstance(value, list):
             return [item for item in map(self.present, value) if item is not None] or None
+        if isinstance(value, dict):
+            return value or None
         if isinstance(value, float) and not math.isfinite(value):
             return None
         return None if as_text(value).casefold() in self._missing else value
 
-    def _strings(self, fields: Fields, paths: Paths) -> list[str]:
-        """The values of ``paths`` that are there, as text."""
+    def _strings(self, fields: Fields, paths: Paths, findings: Findings | None = None) -> list[str]:
+        """The values of ``paths`` that are there, as text.
+
+        Raises:
+            TypeError: a value is no single one, and there are no ``findings`` to note it in.
+        """
         found: list[str] = []
         for path in paths:
             value = self.value(fields, path)
-            if value is not None:
-                found.extend(map(as_text, value if isinstance(value, list) else [value]))
+            if value is None:
+                continue
+            try:
+                found.extend([as_text(item) for item in (value if isinstance(value, list) else [value])])
+            except TypeError:
+                if findings is None:
+                    raise
+                findings.wrong_type(path)
         return found
 
     def missing_field(self, fields: Fields) -> str | None:
@@ -73,32 +111,32 @@ class FieldReader:
         parts = self._strings(fields, paths)
         return "|".join(parts) if parts and len(parts) >= len(paths) else None
 
-    def version(self, fields: Fields, flags: set[str]) -> int:
+    def version(self, fields: Fields, findings: Findings) -> int:
         """A number that grows with every edit, 0 for a record without version."""
         identity = self._contract.identity
         value = self.value(fields, identity.version) if identity.version else None
-        if value is None:
+        if value is None or identity.version is None:
             return 0
         if identity.version_counts:
             return len(value) if isinstance(value, list) else 1
         try:
             version = int(as_text(value))
-        except ValueError:
+        except (ValueError, TypeError):
             try:
                 at = parse_timestamp(value, self._contract.occurred_at.layouts).at
             except (UnparseableTime, AmbiguousTime):
-                version = -1
-            else:
-                version = (at - _EPOCH) // timedelta(milliseconds=1)
+                findings.wrong_type(identity.version, "invalid_version")
+                return 0
+            version = (at - _EPOCH) // timedelta(milliseconds=1)
         if 0 <= version <= _MAX_VERSION:
             return version
-        flags.add("invalid_version")
+        findings.unusable(identity.version, "invalid_version")
         return 0
 
-    def feed(self, fields: Fields) -> str | None:
+    def feed(self, fields: Fields, findings: Findings) -> str | None:
         """The part of the source that delivered the record."""
         path = self._contract.identity.feed
-        return " ".join(self._strings(fields, (path,))) or None if path else None
+        return " ".join(self._strings(fields, (path,), findings)) or None if path else None
 
     def time(self, fields: Fields, declared: Time) -> ParsedTime | None:
         """The time that ``declared`` gives, None if one of its fields is missing.
@@ -113,14 +151,14 @@ class FieldReader:
             return parse_timestamp(values[0], declared.layouts)
         return parse_timestamp(" ".join(map(_time_part, values)), declared.layouts)
 
-    def text(self, fields: Fields) -> str | None:
+    def text(self, fields: Fields, findings: Findings) -> str | None:
         """What was said."""
-        parts = self._strings(fields, self._contract.text)
+        parts = self._strings(fields, self._contract.text, findings)
         if self._contract.markup == "html":
             parts = [_plain(part) for part in parts]
         return "\n".join(dict.fromkeys(part for part in parts if part)) or None
 
-    def is_amplification(self, fields: Fields, text: str | None) -> bool:
+    def is_amplification(self, fields: Fields, text: str | None, findings: Findings) -> bool:
         """Whether the record is a bare repost."""
         mark = self._contract.amplification
         if mark is None:
@@ -130,64 +168,80 @@ class FieldReader:
         value = self.value(fields, mark.field)
         if mark.equals is None:
             return value is not None
-        return mark.equals in map(as_text, value if isinstance(value, list) else [value])
+        return mark.equals in self._strings(fields, (mark.field,), findings)
 
-    def category(self, fields: Fields) -> str | None:
+    def category(self, fields: Fields, findings: Findings) -> str | None:
         """The source's own category."""
         set_flags = [
             path.text
             for path in self._contract.category_flags
-            if as_text(self.value(fields, path)).casefold() not in _UNSET_FLAGS
+            if "".join(self._strings(fields, (path,), findings)).casefold() not in _UNSET_FLAGS
         ]
-        return "; ".join(set_flags) or " > ".join(self._strings(fields, self._contract.category)) or None
+        words = self._strings(fields, self._contract.category, findings)
+        return "; ".join(set_flags) or " > ".join(words) or None
 
-    def place(self, fields: Fields) -> str | None:
+    def place(self, fields: Fields, findings: Findings) -> str | None:
         """Place as the source names it."""
-        return ", ".join(self._strings(fields, self._contract.place)) or None
+        return ", ".join(self._strings(fields, self._contract.place, findings)) or None
 
-    def rating(self, fields: Fields, flags: set[str]) -> float | None:
+    def rating(self, fields: Fields, findings: Findings) -> float | None:
         """Satisfaction from 1 to 5."""
         rating = self._contract.rating
         value = self.value(fields, rating.field) if rating else None
         if rating is None or value is None:
             return None
-        number = _number_between(value, *sorted((rating.worst, rating.best)))
+        number = _number(value)
+        low, high = sorted((rating.worst, rating.best))
         if number is None:
-            flags.add("invalid_rating")
+            findings.wrong_type(rating.field, "invalid_rating")
+            return None
+        if not low <= number <= high:
+            findings.unusable(rating.field, "invalid_rating")
             return None
         return 1 + 4 * (number - rating.worst) / (rating.best - rating.worst)
 
-    def status(self, fields: Fields, flags: set[str]) -> str | None:
+    def status(self, fields: Fields, findings: Findings) -> str | None:
         """State of the matter."""
         status = self._contract.status
         value = self.value(fields, status.field) if status else None
         if status is None or value is None:
             return None
-        state = status.values.get(as_text(value).casefold())
-        if state is None:
-            flags.add("unknown_status")
+        words = self._strings(fields, (status.field,), findings)
+        state = status.values.get(" ".join(words).casefold())
+        if words and state is None:
+            findings.unusable(status.field, "unknown_status")
         return state
 
-    def coordinates(self, fields: Fields, flags: set[str]) -> tuple[float | None, float | None]:
+    def coordinates(self, fields: Fields, findings: Findings) -> tuple[float | None, float | None]:
         """Degrees north and east, both or neither."""
         declared = self._contract.coordinates
         if declared is None:
             return None, None
-        north, east = None, None
+        north: Any = None
+        east: Any = None
+        paths: tuple[FieldPath, ...] = ()
         if declared.pair is not None:
-            pairs = _PAIR.findall(as_text(self.value(fields, declared.pair)))
+            paths = (declared.pair,)
+            pairs = _PAIR.findall(" ".join(self._strings(fields, paths, findings)))
             north, east = pairs[-1] if pairs else (None, None)
         elif declared.latitude is not None and declared.longitude is not None:
-            north, east = self.value(fields, declared.latitude), self.value(fields, declared.longitude)
+            paths = (declared.latitude, declared.longitude)
+            north, east = (self.value(fields, path) for path in paths)
         if north is None and east is None:
             return None, None
-        latitude, longitude = _number_between(north, -90, 90), _number_between(east, -180, 180)
-        if (latitude, longitude) in declared.missing:
-            flags.add("missing_coordinates")
-        elif latitude is None or longitude is None:
-            flags.add("invalid_coordinates")
-        else:
+        latitude, longitude = _number(north), _number(east)
+        if latitude is None or longitude is None:
+            for path, value, number in zip(paths, (north, east), (latitude, longitude), strict=False):
+                if value is not None and number is None:
+                    findings.wrong_type(path)
+            findings.add("invalid_coordinates")
+        elif (latitude, longitude) in declared.missing:
+            findings.add("missing_coordinates")
+        elif -90 <= latitude <= 90 and -180 <= longitude <= 180:
             return latitude, longitude
+        else:
+            for path in paths:
+                findings.unusable(path, "invalid_coordinates")
         return None, None
 
 
@@ -217,13 +271,13 @@ def _time_part(value: Any) -> str:
     return value.date().isoformat() if isinstance(value, datetime) else as_text(value)
 
 
-def _number_between(value: Any, low: float, high: float) -> float | None:
-    """``value`` as a number, None if it is none or out of range."""
+def _number(value: Any) -> float | None:
+    """``value`` as a finite number, None if it is none."""
     try:
         number = float(as_text(value))
-    except ValueError:
+    except (ValueError, TypeError):
         return None
-    return number if low <= number <= high else None
+    return number if math.isfinite(number) else None
 
 
 def _plain(markup: str) -> str:

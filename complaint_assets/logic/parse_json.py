@@ -1,59 +1,57 @@
 """Reading JSON: one document a line, or one array of documents; several records may lie in one document."""
 
-import codecs
 import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from .contract import Contract, Format
-from .records import MAX_RECORD, Entries, Lines, Record, Refused, line_content, read_whole
+from .records import MAX_RECORD, Entries, Lines, Record, Refused, content, decode, mark_length, shown
 
 MAX_DEPTH = 64
 """Levels of nesting in a document."""
 
 _JSON = json.JSONDecoder(parse_constant=lambda _name: None)  # NaN and Infinity mean missing
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+_WHITE = " \t\r\n\f\v"
 
 
-def _nesting(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
-    """Position and depth after every bracket of the JSON ``text`` outside of strings."""
-    depth = 0
-    for token in _TOKEN.finditer(text, start):
-        if token[0] in "[{":
-            depth += 1
-        elif token[0] in "]}":
-            depth -= 1
-        else:
-            continue
-        yield token.end(), depth
+def _document(text: str, damaged: bool) -> tuple[Any, bool]:
+    r"""The JSON document ``text``, and whether it is damaged; half of a \ud83d\ude00 pair is no character.
+
+    Raises:
+        ValueError, RecursionError: it is broken or nested too deeply.
+    """
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        depth = 0
+        for token in _TOKEN.finditer(text):
+            depth += (token[0] in "[{") - (token[0] in "]}")
+            if depth > MAX_DEPTH:
+                raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    value = _JSON.decode(text)
+    if damaged or "\\ud" in text or "\\uD" in text:
+        clean = shown(value)
+        return clean, damaged or clean != value
+    return value, False
 
 
-def _check_depth(text: str) -> None:
-    if text.count("{") + text.count("[") > MAX_DEPTH and any(depth > MAX_DEPTH for _, depth in _nesting(text)):
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _without_lone_surrogates(text: str, value: Any) -> Any:
-    r"""``value`` as read from ``text``; half of a \ud83d\ude00 pair is no character and becomes "?"."""
-    if "\\ud" not in text and "\\uD" not in text:
-        return value
-    return _JSON.decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8"))
-
-
-def _records_in(document: Any, form: Format, offset: int, length: int) -> Entries:
+def _records_in(text: str, damaged: bool, form: Format, offset: int, length: int) -> Entries:
     """The records in one JSON document that lies at ``offset``."""
+    try:
+        document, damaged = _document(text, damaged)
+    except (ValueError, RecursionError):
+        document = None
     if not isinstance(document, dict):
         yield Refused(offset, length, 0, "malformed")
         return
     if form.records is None:
-        yield Record(offset, length, 0, document)
+        yield Record(offset, length, 0, document, damaged)
         return
     for ordinal, fields in enumerate(_narrow(document, form.records.split("."))):
         if fields is None:
             yield Refused(offset, length, ordinal, "malformed")
         else:
-            yield Record(offset, length, ordinal, fields)
+            yield Record(offset, length, ordinal, fields, damaged)
 
 
 def _narrow(node: dict[str, Any], steps: Sequence[str]) -> Iterator[dict[str, Any] | None]:
@@ -80,105 +78,144 @@ def _narrow(node: dict[str, Any], steps: Sequence[str]) -> Iterator[dict[str, An
 
 def read_jsonl(stream: BinaryIO, contract: Contract) -> Entries:
     form = contract.format
-    for line in Lines(stream):
-        if line.raw is None:
+    for line in Lines(stream, form.encoding):
+        if line.text is None:
             yield Refused(line.offset, line.size, 0, "oversize")
             continue
-        raw = line_content(line.raw)
-        if not raw.strip():
-            continue
-        try:
-            text = raw.decode(form.encoding)
-            _check_depth(text)
-            document = _without_lone_surrogates(text, _JSON.decode(text))
-        except UnicodeDecodeError:
-            yield Refused(line.offset, len(raw), 0, "undecodable")
-        except (ValueError, RecursionError):
-            yield Refused(line.offset, len(raw), 0, "malformed")
-        else:
-            yield from _records_in(document, form, line.offset, len(raw))
-
-
-_SPACE = re.compile(r"[ \t\r\n]*")
-_SCALAR_END = re.compile(r"(?=[,\]])")
+        text = content(line.text)
+        if text.strip(_WHITE):
+            yield from _records_in(text, line.damaged, form, line.offset, line.size - line.end)
 
 
 def read_json(stream: BinaryIO, contract: Contract) -> Entries:
-    content, size = read_whole(stream)
-    if content is None:
-        yield Refused(0, size, 0, "oversize")
-        return
     form = contract.format
-    offset = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
-    # Bytes that cannot be decoded spoil their own record only: they travel as lone surrogates until then.
-    text = content[offset:].decode(form.encoding, "surrogateescape")
-    del content
-    measured = 0
-
-    def byte_at(position: int) -> int:
-        nonlocal offset, measured
-        offset += len(text[measured:position].encode(form.encoding, "surrogateescape"))
-        measured = position
-        return offset
-
-    position = _skip_space(text, 0)
-    if not text.startswith("[", position):
-        yield Refused(0, size, 0, "malformed")
+    array = _Array(stream, form.encoding)
+    if array.peek() != b"[":
+        yield Refused(0, array.rest(), 0, "malformed")
         return
-    position = _skip_space(text, position + 1)
-    while not text.startswith("]", position):
-        start = byte_at(position)
-        end, document = _element(text, position)
-        if end is None:
-            yield Refused(start, size - start, 0, "malformed")
+    array.step()
+    while array.peek() != b"]":
+        offset = array.offset
+        raw, length = array.element()
+        if not length:
+            yield Refused(offset, array.rest() - offset, 0, "malformed")
             return
-        length = byte_at(end) - start
-        reason = _fault(text[position:end], form, length)
-        if reason:
-            yield Refused(start, length, 0, reason)
+        if raw is None:
+            yield Refused(offset, length, 0, "oversize")
         else:
-            yield from _records_in(_without_lone_surrogates(text[position:end], document), form, start, length)
-        position = _skip_space(text, end)
-        if text.startswith(",", position):
-            position = _skip_space(text, position + 1)
-        elif not text.startswith("]", position):
-            start = byte_at(position)
-            yield Refused(start, size - start, 0, "malformed")
+            yield from _records_in(*decode(raw, form.encoding), form, offset, length)
+        if array.peek() == b",":
+            array.step()
+        elif array.peek() != b"]":
+            offset = array.offset
+            yield Refused(offset, array.rest() - offset, 0, "malformed")
             return
-    if text[position + 1 :].strip():
-        start = byte_at(position + 1)
-        yield Refused(start, size - start, 0, "malformed")
+    array.step()
+    if array.peek():
+        offset = array.offset
+        yield Refused(offset, array.rest() - offset, 0, "malformed")
 
 
-def _skip_space(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
+_CHUNK = 1 << 18
+_SPACE = re.compile(rb"[ \t\r\n]*+")
+_MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_STRING_REST = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 
-def _element(text: str, start: int) -> tuple[int | None, Any]:
-    """Where the array element that begins at ``start`` ends, and what it is: None if it is broken.
+class _Array:
+    """The elements of a JSON array by their brackets, of which no more is held than a record may be long.
 
-    The end is None as well if it cannot be told.
+    Brackets, quotes and commas are single bytes in every encoding in which JSON is read.
     """
-    try:
-        document, end = _JSON.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        if text[start : start + 1] in ("{", "["):
-            return next((end for end, depth in _nesting(text, start) if depth == 0), None), None
-        found = _SCALAR_END.search(text, start)
-        return (found.start() if found and found.start() > start else None), None
-    return end, document
 
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream = stream
+        self._held = stream.read(_CHUNK)
+        self._base = 0
+        self._at = mark_length(self._held, encoding)
 
-def _fault(text: str, form: Format, length: int) -> str | None:
-    """Why the array element ``text`` cannot be taken, whatever it holds."""
-    if length > MAX_RECORD:
-        return "oversize"
-    try:
-        text.encode(form.encoding)
-        _check_depth(text)
-    except UnicodeEncodeError:
-        return "undecodable"
-    except ValueError:
-        return "malformed"
-    return None
+    @property
+    def offset(self) -> int:
+        """Where in the object the next byte lies."""
+        return self._base + self._at
+
+    def _drop(self, count: int) -> None:
+        self._held = self._held[count:]
+        self._base += count
+        self._at = 0
+
+    def _more(self) -> bool:
+        chunk = self._stream.read(_CHUNK)
+        self._held += chunk
+        return bool(chunk)
+
+    def step(self) -> None:
+        """Go one byte on."""
+        self._at += 1
+
+    def peek(self) -> bytes:
+        """The next byte that is no white space, nothing at the end."""
+        while True:
+            space = _SPACE.match(self._held, self._at)
+            self._at = space.end() if space else self._at
+            if self._at < len(self._held):
+                return self._held[self._at : self._at + 1]
+            self._drop(self._at)
+            if not self._more():
+                return b""
+
+    def rest(self) -> int:
+        """Size of the object, after reading what is left of it."""
+        self._drop(len(self._held))
+        while self._more():
+            self._drop(len(self._held))
+        return self._base
+
+    def element(self) -> tuple[bytes | None, int]:
+        """The element that begins here, None if it is too long for a record, and its length.
+
+        The length is 0 if there is none, or if it has no end.
+        """
+        self._drop(self._at)
+        start, depth, position = self._base, 0, 0
+        while True:
+            for mark in _MARK.finditer(self._held, position):
+                kind = self._held[mark.start()]
+                if kind == 0x22 and mark.end() - mark.start() == 1:
+                    position = mark.start()  # a string that goes on beyond what is held
+                    break
+                position = mark.end()
+                if kind in b"[{":
+                    depth += 1
+                elif kind in b"]}" and depth > 0:
+                    depth -= 1
+                    if depth == 0:
+                        return self._taken(start, mark.end())
+                elif kind in b"]},," and depth == 0:
+                    return self._taken(start, mark.start())
+            else:
+                position = len(self._held)
+            if self._base > start or len(self._held) > MAX_RECORD:
+                position = self._skip(position)
+            if not self._more():
+                return None, 0
+
+    def _skip(self, position: int) -> int:
+        """Let go of what is held up to ``position``, and of the string that begins there; where to go on."""
+        self._drop(position)
+        if not self._held:
+            return 0
+        self._drop(1)
+        while not (ends := _STRING_REST.match(self._held)):
+            # A backslash at the end waits for what it escapes.
+            waiting = (len(self._held) - len(self._held.rstrip(b"\\"))) % 2
+            self._drop(len(self._held) - waiting)
+            if not self._more():
+                return len(self._held)
+        return ends.end()
+
+    def _taken(self, start: int, end: int) -> tuple[bytes | None, int]:
+        raw = self._held[:end].rstrip(b" \t\r\n")
+        self._at = end
+        length = self._base + len(raw) - start
+        return (None if self._base > start or length > MAX_RECORD else raw), length

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from .contract import Contract, Format
-from .records import MAX_RECORD, Entries, Line, Lines, Record, Refused, joined
+from .contract import Contract
+from .records import MAX_RECORD, Entries, Line, Lines, Record, Refused, joined, shown
 
 _DIRECTIVE = {
     "%d": r"\d{1,2}",
@@ -38,39 +38,39 @@ def _header_pattern(layouts: Sequence[str]) -> re.Pattern[str]:
 
 
 def read_whatsapp(stream: BinaryIO, contract: Contract) -> Entries:
-    form = contract.format
-    header = _header_pattern(form.headers)
+    header = _header_pattern(contract.format.headers)
     message: list[Line] = []
     size = 0
-    for line in Lines(stream):
-        if header.match(line.head.decode(form.encoding, "surrogateescape")):
-            yield from _read_message(message, size, header, form)
+    lines = Lines(stream, contract.format.encoding)
+    for line in lines:
+        if header.match(line.head):
+            yield from _read_message(message, size, header, lines.unit)
             message, size = [], 0
         size += line.size
         if size <= MAX_RECORD or not message:
             message.append(line)
-    yield from _read_message(message, size, header, form)
+    yield from _read_message(message, size, header, lines.unit)
 
 
-def _read_message(lines: list[Line], size: int, header: re.Pattern[str], form: Format) -> Entries:
-    """The message that ``lines`` hold, first line and those that go on; nothing if WhatsApp wrote it."""
+def _read_message(lines: list[Line], size: int, header: re.Pattern[str], unit: int) -> Entries:
+    """The message that ``lines`` hold, first line and those that go on; nothing if WhatsApp wrote it.
+
+    ``unit``: bytes of a line break.
+    """
     if not lines:
         return
     offset = lines[0].offset
     if size > MAX_RECORD:
         yield Refused(offset, size, 0, "oversize")
         return
-    raw = joined(lines).rstrip(b"\r\n")
-    if not raw.strip():
-        return
-    try:
-        text = raw.decode(form.encoding)
-    except UnicodeDecodeError:
-        yield Refused(offset, len(raw), 0, "undecodable")
+    whole, length, damaged = joined(lines)
+    text = whole.rstrip("\r\n")
+    length -= (len(whole) - len(text)) * unit
+    if not text.strip():
         return
     begins = header.match(text)
     if begins is None:
-        yield Refused(offset, len(raw), 0, "malformed")
+        yield Refused(offset, length, 0, "malformed")
         return
     sender = _SENDER.match(text, begins.end())
     if sender is None:
@@ -80,4 +80,4 @@ def _read_message(lines: list[Line], size: int, header: re.Pattern[str], form: F
         "sender": sender[1].translate(_MARKS).strip(),
         "text": text[sender.end() :].translate(_MARKS).replace("\r\n", "\n"),
     }
-    yield Record(offset, len(raw), 0, fields)
+    yield Record(offset, length, 0, shown(fields) if damaged else fields, damaged)

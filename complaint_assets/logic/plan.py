@@ -23,17 +23,25 @@ def digest_of(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 
-def stale_slots(unsealed: Iterable[str], sealed: Mapping[str, str], intake: Iterable[Row]) -> list[str]:
-    """Slots of one channel whose raw objects are not all standardised, in order.
+def stale_slots(
+    unsealed: Iterable[str], sealed: Mapping[str, str], intake: Iterable[Row], versions: Mapping[str, str]
+) -> list[str]:
+    """Slots of one channel whose raw objects are not all standardised under today's contracts, in order.
 
     Args:
         unsealed: slots with objects that no manifest lists.
         sealed: checksum of the manifest per slot.
         intake: the channel's intake rows.
+        versions: version of the contract of each source of the channel.
     """
-    read = {row["slot"]: row["manifest_sha256"] for row in intake}
+    read: dict[str, str] = {}
+    outdated: set[str] = set()
+    for row in intake:
+        read[row["slot"]] = row["manifest_sha256"]
+        if versions.get(row["source"], row["contract_version"]) != row["contract_version"]:
+            outdated.add(row["slot"])
     changed = {slot for slot, checksum in sealed.items() if read.get(slot) != checksum}
-    return sorted(changed.union(unsealed))
+    return sorted(changed.union(unsealed, outdated & sealed.keys()))
 
 
 def complaint_inputs(intake: Iterable[Row]) -> dict[date, str]:

@@ -36,5 +36,6 @@ def set_aside_invalid(result: Standardising) -> Standardising:
         quarantine=pa.concat_tables(
             [result.quarantine, pa.table({name: columns[name] for name in schema.names}).cast(schema)]
         ),
+        drift=result.drift,
         records_in=result.records_in,
     )

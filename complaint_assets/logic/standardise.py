@@ -14,21 +14,25 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.types import arrow_schema
 
 from .contract import Contract
-from .fields import FieldReader, Fields, as_text
+from .drift import Drift, DriftWatch, above, leaves
+from .fields import FieldReader, Fields, Findings, as_text
 from .identify import Keys, cluster_words, delivery_id, normalise_identifier, normalise_text
 from .mask import mask_text
-from .records import Record, Refused
+from .records import Columns, Record, Refused
 from .timestamps import AmbiguousTime, UnparseableTime
 
 FUTURE_TOLERANCE = timedelta(days=1)
+_UNSET_CLOCK = 1970
+"""Year that a clock shows when it was never set, and a time in seconds when it is read as milliseconds."""
 LATE_AFTER = timedelta(days=7)
 
 _STANDARDISED = arrow_schema(Standardised)
 _QUARANTINE = arrow_schema(Quarantine)
+_DRIFT = arrow_schema(Drifts)
 _BATCH = 8192
 _MASK_CACHE = 8192
 _LONGEST_SHARED = 64
@@ -46,21 +50,26 @@ Exchange = Callable[[Sequence[Identifier]], Sequence[str]]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the records come from: the raw object, its slot, and when it arrived (UTC)."""
+    """Where the records come from: the raw object and its size, its slot, and when it arrived (UTC)."""
 
     channel: str
     source: str
     slot: str
     object_sha256: str
     received_at: datetime
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class Standardising:
-    """What became of an object; every record is either a delivery or in the quarantine."""
+    """What became of an object; every record is either a delivery or in the quarantine.
+
+    ``drift``: how the object differs from its contract (``Drifts``).
+    """
 
     deliveries: pa.Table
     quarantine: pa.Table
+    drift: pa.Table
     records_in: int
 
 
@@ -81,7 +90,7 @@ class _Rejected(Exception):
 
 
 def standardise(
-    entries: Iterable[Record | Refused],
+    entries: Iterable[Record | Refused | Columns],
     contract: Contract,
     origin: Origin,
     keys: Keys,
@@ -94,7 +103,9 @@ def standardise(
     ``exchange`` gives the subjects of identifiers, thousands at a time; without it they are pseudonyms under
     ``keys``, which whoever holds the keys can recompute.
     ``country`` is where numbers without country code are dialled. A record that happened before
-    ``first_event_date``, or more than a day after it arrived, is refused.
+    ``first_event_date`` is refused. One whose clock was not set (it says 1970, or a day or more after it
+    arrived) counts as of its arrival and is flagged. An object none of whose records has a required field is
+    held: it lies in the quarantine as a whole.
 
     Raises:
         ValueError: the origin is of another source than the contract, or has no UTC time.
@@ -119,18 +130,33 @@ def standardise(
     deliveries = _Collector(_STANDARDISED, common, subjects.put_in)
     quarantine = _Collector(_QUARANTINE, common)
     for entry in entries:
+        if isinstance(entry, Columns):
+            reader.watch.columns(entry.names, contract.declared)
+            continue
         if isinstance(entry, Refused):
+            if entry.reason == "held":
+                reader.watch.held(entry.field or "")
             quarantine.add(reader.quarantined(entry, entry.reason, entry.field))
             continue
         try:
             row = reader.delivery(entry)
         except _Rejected as verdict:
+            reader.note_rejected(entry.fields)
             quarantine.add(reader.quarantined(entry, verdict.reason, verdict.field))
         except (ValueError, TypeError, KeyError, OverflowError):
+            reader.note_rejected(entry.fields)
             quarantine.add(reader.quarantined(entry, "invalid_value", None))
         else:
             deliveries.add(row)
-    return Standardising(deliveries.table(), quarantine.table(), deliveries.rows + quarantine.rows)
+    held = reader.watch.missing_required()
+    if held is not None and not quarantine.has("held"):
+        deliveries = _Collector(_STANDARDISED, common)
+        quarantine = _Collector(_QUARANTINE, common)
+        quarantine.add(reader.quarantined(Refused(0, origin.size, 0, "held"), "held", held))
+    drift = _Collector(_DRIFT, common)
+    for difference in reader.drift():
+        drift.add(vars(difference))
+    return Standardising(deliveries.table(), quarantine.table(), drift.table(), deliveries.rows + quarantine.rows)
 
 
 class _Subjects:
@@ -166,6 +192,10 @@ class _Collector:
         self._rows: list[tuple[Any, ...]] = []
         self._batches: list[pa.RecordBatch] = []
         self.rows = 0
+
+    def has(self, value: str) -> bool:
+        """Whether the only row holds ``value``."""
+        return self.rows == 1 and value in self._rows[0]
 
     def add(self, row: Mapping[str, Any]) -> None:
         self._rows.append(tuple([row[name] for name in self._names]))
@@ -203,10 +233,16 @@ class _RecordReader:
         self._scope = f"{contract.channel}/{contract.source}"
         self._mapped = frozenset(path.generic for path in contract.mapped)
         self._known = frozenset(path.generic for path in (*contract.attributes, *contract.required))
+        self._above = frozenset(above(path.generic for path in contract.declared))
+        self.watch = DriftWatch(contract)
         self._seen: dict[str, int] = {}
         self._mask_shared: Callable[[str], str] = lru_cache(maxsize=_MASK_CACHE)(
             lambda value: mask_text(value, country)
         )
+
+    def drift(self) -> list[Drift]:
+        """How the object differs from its contract, names of fields masked as those of attributes are."""
+        return self.watch.found(self._mask_shared)
 
     def quarantined(self, entry: Record | Refused, reason: str, field: str | None) -> dict[str, Any]:
         """The row of the quarantine for ``entry``, without what all rows share."""
@@ -226,14 +262,14 @@ class _RecordReader:
             ValueError, TypeError, KeyError, OverflowError: a value is of an unexpected form.
         """
         read, fields = self._read, record.fields
-        flags: set[str] = set()
+        flags = Findings()
         missing = read.missing_field(fields)
         if missing is not None:
             raise _Rejected("missing_required", missing)
         occurred_at, quality = self._occurred_at(fields, flags)
         own = self._own_words(fields)
-        text = read.text(fields)
-        identifiers = self._identifiers(fields)
+        text = read.text(fields, flags)
+        identifiers = self._identifiers(fields, flags)
         author = identifiers[0] if identifiers else None
         if author is None:
             flags.add("no_author")
@@ -242,10 +278,12 @@ class _RecordReader:
         record_id = read.record_id(fields)
         latitude, longitude = read.coordinates(fields, flags)
         words = cluster_words(text) if text else None
-        return {
+        if record.damaged:
+            flags.add("undecodable")
+        row: dict[str, Any] = {
             "delivery_id": self._delivery_id(record),
             "complaint_id": self._complaint_id(fields, record_id, author, occurred_at, quality, text),
-            "feed": read.feed(fields),
+            "feed": read.feed(fields, flags),
             "source_record_id": record_id,
             "record_version": read.version(fields, flags),
             "byte_offset": record.byte_offset,
@@ -257,18 +295,33 @@ class _RecordReader:
             "subject_refs": identifiers,
             "text": mask_text(text, self._country, own.phrases) if text else None,
             "content_key": self._keys.pseudonym("content", words) if words else None,
-            "is_amplification": read.is_amplification(fields, text),
+            "is_amplification": read.is_amplification(fields, text, flags),
             "rating": read.rating(fields, flags),
             "declared_class": self._contract.declared_class,
-            "source_category": self._masked(read.category(fields), own),
+            "source_category": self._masked(read.category(fields, flags), own),
             "resolution_status": read.status(fields, flags),
             "resolved_at": self._resolved_at(fields, occurred_at, flags),
-            "place": self._masked(read.place(fields), own),
+            "place": self._masked(read.place(fields, flags), own),
             "latitude": latitude,
             "longitude": longitude,
-            "attributes": self._attributes(fields, own, flags),
-            "quality_flags": sorted(flags),
         }
+        # These come last: they tell of everything found above.
+        row["attributes"] = self._attributes(fields, own, flags)
+        row["quality_flags"] = sorted(flags)
+        return row
+
+    def note_rejected(self, fields: Fields) -> None:
+        """Let the watch see a record that goes to the quarantine."""
+        found = dict(leaves(fields))
+        shape = tuple(found)
+        new = {
+            path for path, value in found.items() if value not in (None, "", [], {}) and not self._is_known(path)
+        }
+        self.watch.record(shape, new, ())
+
+    def _is_known(self, path: str) -> bool:
+        steps = [end for end, sign in enumerate(path) if sign in ".["]
+        return any(path[:end] in self._known or path[:end] in self._mapped for end in (*steps, len(path)))
 
     # Identity
 
@@ -302,12 +355,15 @@ class _RecordReader:
             key = ["record", self._scope, fingerprint, number]
         return self._keys.pseudonym("complaint", json.dumps(key))
 
-    def _identifiers(self, fields: Fields) -> list[Identifier]:
+    def _identifiers(self, fields: Fields, flags: Findings) -> list[Identifier]:
         """What identifies the customer, best first."""
         found: dict[Identifier, None] = {}
         for author in self._contract.author:
             value = self._read.value(fields, author.field)
             if value is None:
+                continue
+            if isinstance(value, dict | list):
+                flags.wrong_type(author.field, personal=True)
                 continue
             identifier = normalise_identifier(author.kind, value, self._country)
             if identifier is not None:
@@ -332,7 +388,7 @@ class _RecordReader:
 
     # Times
 
-    def _occurred_at(self, fields: Fields, flags: set[str]) -> tuple[datetime, str]:
+    def _occurred_at(self, fields: Fields, flags: Findings) -> tuple[datetime, str]:
         declared = self._contract.occurred_at
         received_at = self._origin.received_at
         first_field = declared.fields[0].text if declared.fields else None
@@ -350,7 +406,11 @@ class _RecordReader:
             at, quality = datetime.combine(declared.otherwise, time(tzinfo=UTC)), "declared"
         else:
             at, quality = parsed.at, parsed.quality
-        if at.date() < self._first or at > self._last:
+        if at > self._last or (at.year == _UNSET_CLOCK and parsed is not None):
+            for path in declared.fields:
+                flags.unusable(path, "implausible_time")
+            return received_at, "received"
+        if at.date() < self._first:
             raise _Rejected("time_out_of_range", first_field)
         if at > received_at:
             flags.add("future_time")
@@ -360,19 +420,23 @@ class _RecordReader:
             flags.add("repeated_hour")
         return at, quality
 
-    def _resolved_at(self, fields: Fields, occurred_at: datetime, flags: set[str]) -> datetime | None:
+    def _resolved_at(self, fields: Fields, occurred_at: datetime, flags: Findings) -> datetime | None:
         declared = self._contract.resolved_at
+        if declared is None:
+            return None
         try:
-            parsed = self._read.time(fields, declared) if declared else None
-        except (UnparseableTime, AmbiguousTime):
-            flags.add("invalid_resolved_at")
+            parsed = self._read.time(fields, declared)
+        except (UnparseableTime, AmbiguousTime, TypeError):
+            for path in declared.fields:
+                flags.wrong_type(path, "invalid_resolved_at")
             return None
         if parsed is None:
             return None
         # A date without time of day stands for the whole day.
         ends = parsed.at + timedelta(days=1) if parsed.quality == "date" else parsed.at
         if ends < occurred_at or parsed.at > self._last:
-            flags.add("invalid_resolved_at")
+            for path in declared.fields:
+                flags.unusable(path, "invalid_resolved_at")
             return None
         return max(parsed.at, occurred_at)
 
@@ -388,29 +452,48 @@ class _RecordReader:
                 return self._mask_shared(value)
         return mask_text(value, self._country, own.phrases)
 
-    def _attributes(self, fields: Fields, own: _OwnWords, flags: set[str]) -> str:
-        """The fields that the contract does not map, as a JSON object of field paths."""
+    def _attributes(self, fields: Fields, own: _OwnWords, flags: Findings) -> str:
+        """The fields that the contract does not map, as a JSON object of field paths.
+
+        Beside them stand values that could not become canonical ones.
+        """
         kept: dict[str, Any] = {}
+        shape: list[str] = []
+        new: set[str] = set()
 
         def keep(value: Any, path: str, known: bool) -> None:
             if path in self._mapped:
-                return
-            if isinstance(value, dict):
+                if path not in flags.kept:
+                    shape.append(path)
+                    return
+                known = True
+            if value and isinstance(value, dict):
                 known = known or path in self._known
                 for name, inner in value.items():
                     keep(inner, f"{path}.{name}", known)
-            elif isinstance(value, list):
+                return
+            if value and isinstance(value, list):
                 known = known or path in self._known
                 for inner in value:
                     keep(inner, f"{path}[]", known)
-            elif (leaf := self._read.present(value)) is not None:
+                return
+            shape.append(path)
+            if (leaf := self._read.present(value)) is not None:
+                if path in self._above:
+                    flags.add("retyped")
+                    flags.retyped.add(path)
+                    known = True
                 if not known and path not in self._known:
-                    flags.add("new_field")
+                    new.add(path)
                 kept.setdefault(self._mask_shared(path), []).append(self._attribute(leaf, own))
 
         for name, value in fields.items():
             keep(value, name, known=False)
-        return _to_json({path: leaves if "[]" in path else leaves[-1] for path, leaves in kept.items()})
+        if new:
+            flags.add("new_field")
+        if self.watch.record(tuple(shape), new, flags.retyped):
+            flags.add("missing_field")
+        return _to_json({path: held if "[]" in path else held[-1] for path, held in kept.items()})
 
     def _attribute(self, value: Any, own: _OwnWords) -> Any:
         if isinstance(value, str):

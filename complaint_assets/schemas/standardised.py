@@ -24,11 +24,15 @@ QUARANTINE_REASONS = (
     "malformed",
     "oversize",
     "missing_required",
+    "held",
     "unparseable_time",
     "ambiguous_time",
     "time_out_of_range",
     "invalid_value",
 )
+
+
+DRIFT_KINDS = ("new", "missing_optional", "missing_required", "retyped")
 
 
 class Standardised(Table):
@@ -87,6 +91,21 @@ class Quarantine(Table):
     reason: String = column("Why it could not be read.", isin=QUARANTINE_REASONS)
     field: String = column("Field at fault, where one is.", nullable=True)
     contract_version: String = column("Version of the contract that refused it.")
+
+
+class Drifts(Table):
+    """One row per raw object, kind of drift and field: how the object differs from its contract."""
+
+    channel: String = column("Channel the object came through.", isin=CHANNELS)
+    source: String = column("Feed of the channel.")
+    slot: String = column("Partition in which the object arrived (UTC).")
+    arrival_date: Date = column("UTC day of the slot.")
+    object_sha256: String = column("The raw object.", str_matches=r"^[0-9a-f]{64}$")
+    kind: String = column("What differs; without a required field the object is held.", isin=DRIFT_KINDS)
+    field: String = column("Path or heading of the field; never a value.")
+    suggestion: String = column("New field that may be the missing one under another name.", nullable=True)
+    records: Integer = column("Records that show it.", ge=0)
+    contract_version: String = column("Version of the contract that was compared.")
 
 
 class Intake(Table):

@@ -19,7 +19,7 @@ from .traffic import COMPLAINTS, Contact, Hour
 Document = Any
 """``dict`` or ``list``: what the native format nests."""
 Render = Callable[[Hour, Contact, Phrases, Random], Document]
-Fault = Literal["cut", "columns", "no id", "no time", "bad time", "undecodable"]
+Fault = Literal["cut", "columns", "no id", "no time", "bad time"]
 Path = tuple[str | int, ...]
 
 SHORT_CODE = "300"
@@ -360,15 +360,12 @@ class Source:
     render: Render
     id_at: Path
     time_at: Path
-    text_at: Path
     bad_time: str
     faults: tuple[Fault, ...]
     is_hourly: bool = False
     columns: Sequence[str] = ()
     encoding: str = "utf-8"
     newline: str = "\n"
-    bad_byte: str = "\udcff"
-    """What surrogateescape writes as a byte that the encoding does not know."""
     rows_per_file: int = 10_000
     again: Callable[[Document, int], Document] | None = None
     repost: Callable[[Document, Document], None] | None = None
@@ -385,53 +382,53 @@ class Source:
         return 3600 if self.is_hourly else 86_400
 
 
-_LINE: tuple[Fault, ...] = ("cut", "cut", "no id", "no time", "bad time", "undecodable")
-_ROW: tuple[Fault, ...] = ("columns", "columns", "no id", "no time", "bad time", "undecodable")
+_LINE: tuple[Fault, ...] = ("cut", "cut", "no id", "no time", "bad time")
+_ROW: tuple[Fault, ...] = ("columns", "columns", "no id", "no time", "bad time")
 
 SOURCES = (
     Source(
         "social", "x", "jsonl", "posts", "jsonl", x_post,
-        ("data", "edit_history_tweet_ids"), ("data", "created_at"), ("data", "text"), "2026-13-45T99:00:00.000Z",
+        ("data", "edit_history_tweet_ids"), ("data", "created_at"), "2026-13-45T99:00:00.000Z",
         _LINE, is_hourly=True, repost=x_repost, edit=x_edit,
     ),
     Source(
         "social", "mastodon", "jsonl", "statuses", "jsonl", toot,
-        ("id",), ("created_at",), ("content",), "2026-02-30T10:00:00.000Z",
+        ("id",), ("created_at",), "2026-02-30T10:00:00.000Z",
         _LINE, is_hourly=True, repost=toot_repost, edit=toot_edit,
     ),
     Source(
         "sms", "gateway", "jsonl", "sms", "jsonl", sms,
-        ("messageId",), ("receivedAt",), ("text",), "0000-00-00 00:00:00",
+        ("messageId",), ("receivedAt",), "0000-00-00 00:00:00",
         _LINE, is_hourly=True,
     ),
     Source(
         "whatsapp", "cloud_api", "webhook", "webhooks", "jsonl", whatsapp,
-        ("message", "id"), ("message", "timestamp"), ("message", "text", "body"), "yesterday",
+        ("message", "id"), ("message", "timestamp"), "yesterday",
         _LINE, is_hourly=True,
     ),
     Source(
         "call_centre", "contact_log", "csv", "contact_log", "csv", case,
-        (0,), (1,), (9,), "31/02/2026 25:61",
-        _ROW, columns=LOG_COLUMNS, encoding="cp1252", newline="\r\n", bad_byte="\udc81", again=case_again,
+        (0,), (1,), "31/02/2026 25:61",
+        _ROW, columns=LOG_COLUMNS, encoding="cp1252", newline="\r\n", again=case_again,
     ),
     Source(
         "web_form", "website", "csv", "website", "csv", submission,
-        (0,), (1,), (6,), "2026-02-30T10:00:00+01:00",
+        (0,), (1,), "2026-02-30T10:00:00+01:00",
         _ROW, columns=WEBSITE_COLUMNS,
     ),
     Source(
         "web_form", "app", "json", "app", "json", app_report,
-        ("id",), ("created",), ("body",), "32/13/2026",
-        ("no id", "no time", "bad time", "undecodable"),
+        ("id",), ("created",), "32/13/2026",
+        ("no id", "no time", "bad time"),
     ),
     Source(
         "survey", "csat", "csv", "csat", "csv", csat,
-        (0,), (1,), (4,), "2026-02-30 10:00:00",
+        (0,), (1,), "2026-02-30 10:00:00",
         _ROW, columns=CSAT_COLUMNS,
     ),
     Source(
         "survey", "nps", "xlsx", "nps", "xlsx", nps,
-        (0,), (1,), (4,), "31/02/2026",
+        (0,), (1,), "31/02/2026",
         ("columns", "no id", "no time", "bad time"), columns=NPS_COLUMNS, rows_per_file=5000,
     ),
 )  # fmt: skip
@@ -482,8 +479,6 @@ def spoil(source: Source, document: Document, rng: Random) -> Payload:
         _put(document, source.time_at, None)
     elif fault == "bad time":
         _put(document, source.time_at, source.bad_time)
-    elif fault == "undecodable":
-        _put(document, source.text_at, source.bad_byte)
     payload = pack(document)
     if isinstance(payload, tuple):
         payload = conversation([payload])

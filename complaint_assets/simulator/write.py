@@ -47,7 +47,7 @@ class Files:
 
 
 def _jsonl(_source: Source, payloads: Sequence[Any], _slot: datetime, _rng: Random) -> bytes:
-    return "".join(f"{line}\n" for line in payloads).encode("utf-8", "surrogateescape")
+    return "".join(f"{line}\n" for line in payloads).encode()
 
 
 def _webhooks(source: Source, payloads: Sequence[Any], slot: datetime, rng: Random) -> bytes:
@@ -78,7 +78,7 @@ def _status(slot: datetime, rng: Random) -> str:
 
 
 def _array(_source: Source, payloads: Sequence[Any], _slot: datetime, _rng: Random) -> bytes:
-    return ("[\n" + ",\n".join(payloads) + "\n]\n").encode("utf-8", "surrogateescape")
+    return ("[\n" + ",\n".join(payloads) + "\n]\n").encode()
 
 
 def _rows(source: Source, payloads: Sequence[Any], slot: datetime, _rng: Random) -> bytes:
@@ -92,7 +92,7 @@ def _rows(source: Source, payloads: Sequence[Any], slot: datetime, _rng: Random)
         rows.writerow(["Exported", exported.strftime("%d/%m/%Y %H:%M")])
     rows.writerow(source.columns)
     rows.writerows(payloads)
-    return out.getvalue().encode(source.encoding, "surrogateescape")
+    return out.getvalue().encode(source.encoding)
 
 
 _ENCODERS: dict[str, Callable[[Source, Sequence[Any], datetime, Random], bytes]] = {

@@ -17,7 +17,7 @@ GOOD: dict[str, Any] = {
     "version": "1.0",
     "description": "Another gateway.",
     "owner": "team:messaging",
-    "format": {"type": "jsonl"},
+    "format": {"type": "jsonl", "encoding": "utf-8"},
     "occurred_at": {"fields": ["at"]},
 }
 
@@ -49,6 +49,10 @@ def test_the_nine_built_in_sources_are_there() -> None:
         assert contract.required
 
 
+def test_a_workbook_needs_no_encoding(tmp_path: Path) -> None:
+    assert load_contract(write(tmp_path, {**GOOD, "format": {"type": "xlsx"}})).format.type == "xlsx"
+
+
 def test_the_schema_knows_the_channels_of_the_tables() -> None:
     schema = json.loads((BUILT_IN / "contract.schema.json").read_text(encoding="utf-8"))
     assert tuple(schema["properties"]["channel"]["enum"]) == CHANNELS
@@ -69,8 +73,12 @@ def test_dates_need_no_quotes(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"chanel": "sms"}, ["chanel", "allowed are", "channel"]),
-        ({"format": {"type": "xml"}}, ["format.type", "'xml'", "jsonl", "xlsx"]),
-        ({"format": {"type": "csv", "delimeter": ";"}}, ["format", "delimeter", "delimiter"]),
+        ({"format": {"type": "doc", "encoding": "utf-8"}}, ["format.type", "'doc'", "jsonl", "xlsx"]),
+        ({"format": {"type": "jsonl"}}, ["format", "encoding"]),
+        ({"format": {"type": "jsonl", "encoding": "utf8"}}, ["format.encoding", "'utf8'", "cp1252"]),
+        ({"format": {"type": "xml", "encoding": "utf-8"}}, ["format.records", "complaint[]"]),
+        ({"format": {"type": "json", "encoding": "utf-16-le"}}, ["format.encoding", "json"]),
+        ({"format": {"type": "csv", "encoding": "utf-8", "delimeter": ";"}}, ["format", "delimeter", "delimiter"]),
         ({"owner": "me"}, ["owner", "team:"]),
         ({"version": 1.0}, ["version", "string"]),
         ({"occurred_at": {"fields": []}}, ["occurred_at.fields"]),
@@ -85,7 +93,7 @@ def test_dates_need_no_quotes(tmp_path: Path) -> None:
         ({"coordinates": {"latitude": "a"}}, ["coordinates", "longitude"]),
         ({"coordinates": {"latitude": "a", "longitude": "b", "field": "c"}}, ["coordinates", "either"]),
         ({"amplification": {"field": "a", "prefix": "RT"}}, ["amplification", "either"]),
-        ({"format": {"type": "whatsapp_export"}}, ["format.headers"]),
+        ({"format": {"type": "whatsapp_export", "encoding": "utf-8"}}, ["format.headers"]),
         ({"source": "gateway"}, ["source", "'other'"]),
         ({"channel": "social"}, ["channel", "'sms'"]),
     ],
@@ -101,7 +109,7 @@ def test_a_mistake_is_named_with_file_key_and_what_is_allowed(
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
-    write(tmp_path, {**GOOD, "owner": "me", "format": {"type": "xml"}})
+    write(tmp_path, {**GOOD, "owner": "me", "format": {"type": "doc", "encoding": "utf-8"}})
     with pytest.raises(ContractError) as caught:
         load_contracts([tmp_path])
     assert "owner" in str(caught.value)

@@ -48,8 +48,22 @@ def built_from(intake: list[dict[str, Any]]) -> dict[str, dict[date, Built]]:
 
 
 def test_a_slot_is_stale_until_its_newest_manifest_has_been_read() -> None:
-    intake = [{"slot": "A", "manifest_sha256": "1"}, {"slot": "B", "manifest_sha256": "old"}]
-    assert stale_slots(["D"], {"A": "1", "B": "new", "C": "1"}, intake) == ["B", "C", "D"]
+    def read(slot: str, manifest: str) -> dict[str, Any]:
+        return {"slot": slot, "manifest_sha256": manifest, "source": "gateway", "contract_version": "1.0"}
+
+    intake = [read("A", "1"), read("B", "old")]
+    sealed = {"A": "1", "B": "new", "C": "1"}
+    assert stale_slots(["D"], sealed, intake, {"gateway": "1.0"}) == ["B", "C", "D"]
+
+
+def test_a_slot_is_stale_once_a_contract_that_read_it_has_a_new_version() -> None:
+    intake = [
+        {"slot": slot, "manifest_sha256": "1", "source": source, "contract_version": "1.0"}
+        for slot, source in (("A", "gateway"), ("A", "other"), ("B", "other"), ("C", "gone"))
+    ]
+    sealed = dict.fromkeys("ABC", "1")
+    assert stale_slots([], sealed, intake, {"gateway": "1.1", "other": "1.0"}) == ["A"]
+    assert stale_slots([], sealed, intake, {"gateway": "1.0", "other": "1.0"}) == []
 
 
 def test_nothing_is_pending_after_everything_was_built() -> None:
