@@ -197,6 +197,8 @@ class _Array:
                 position = len(self._held)
             if self._base > start or len(self._held) > MAX_RECORD:
                 position = self._skip(position)
+                if position < len(self._held):
+                    continue
             if not self._more():
                 return None, 0
 
