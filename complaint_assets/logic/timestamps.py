@@ -82,15 +82,22 @@ def parse_timestamp(value: object, layouts: Layouts) -> ParsedTime:
             parsed = reader(text)
             if parsed is None:
                 continue
-            if found is not None and parsed.at != found.at:
+            if found is None or found.at == FAR:
+                found = parsed
+                continue
+            if parsed.at == FAR:
+                continue
+            if parsed.at != found.at:
                 raise AmbiguousTime("the declared timestamp layouts give different instants for this value")
-            if found is None or _FINENESS[parsed.quality] < _FINENESS[found.quality]:
+            if _FINENESS[parsed.quality] < _FINENESS[found.quality]:
                 found = parsed
     if found is None:
         raise UnparseableTime("no declared timestamp layout gives an instant for this value")
     return found
 
 
+FAR = datetime.max.replace(tzinfo=UTC)
+"""Stands for an instant beyond the calendar; beside a reading within it, it does not count."""
 _FINENESS = {"exact": 0, "minute": 1, "date": 2}
 _LENGTH_LIMIT = 64
 _Reader = Callable[[str], ParsedTime | None]
@@ -207,6 +214,8 @@ def _iso_reader(_layout: str, zone: ZoneInfo) -> _Reader:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR_MILLISECONDS = 10**19
+"""Milliseconds up to the year 2286, taken for seconds, in microseconds."""
 _NUMBER = re.compile(r"(?a:(\d{1,15})(?:\.(\d{1,9}))?)")
 
 
@@ -221,7 +230,8 @@ def _epoch_reader(layout: str, _zone: ZoneInfo) -> _Reader:
         try:
             return ParsedTime(_EPOCH + timedelta(microseconds=microseconds), "exact")
         except OverflowError:
-            return None
+            # Milliseconds where seconds are promised: far in the future, whatever the year.
+            return ParsedTime(FAR, "exact") if microseconds < _FAR_MILLISECONDS else None
 
     return read
 
