@@ -336,7 +336,10 @@ def test_equal_content_shares_a_key_whoever_says_it() -> None:
         jsonl(*(sms_message(n, text=text) for n, text in enumerate(["No data!!", "no data 😡", "No signal"]))),
     )
     assert first["content_key"] == second["content_key"] != third["content_key"]
-    assert rows(SMS, jsonl(sms_message(text="😡")))[0]["content_key"] is None
+    angry, again, glad = rows(SMS, jsonl(*(sms_message(n, text=text) for n, text in enumerate("😡😡👍"))))
+    assert angry["content_key"] == again["content_key"] != glad["content_key"], (
+        "a text without words is all it holds"
+    )
 
 
 def test_other_keys_give_other_pseudonyms() -> None:
