@@ -25,6 +25,10 @@ class DamagedLake(RuntimeError):
     """A manifest or an object is not what was written; the message names it."""
 
 
+class WrongBytes(ValueError):
+    """What came is not what its sender promised; nothing was stored."""
+
+
 @dataclass(frozen=True)
 class RawObject:
     """One delivery of bytes."""
@@ -85,7 +89,14 @@ class Lake:
         self._store = open_store(url)
 
     def land(
-        self, channel: str, source: str, slot: str, name: str, received_at: datetime, stream: BinaryIO
+        self,
+        channel: str,
+        source: str,
+        slot: str,
+        name: str,
+        received_at: datetime,
+        stream: BinaryIO,
+        promised: str | None = None,
     ) -> Landed:
         """Store the bytes of ``stream``; when this returns they are durable and will be read.
 
@@ -96,10 +107,16 @@ class Lake:
             name: the file's name at the source; data, never a path.
             received_at: when they arrived.
             stream: the bytes.
+            promised: their SHA-256 (hex) as the sender states it, if it does.
+
+        Raises:
+            WrongBytes: they are not the promised ones.
         """
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
             sha256, size = spooled_sha256(stream, cast("BinaryIO", spool))
             failpoint("land.spooled")
+            if promised is not None and sha256 != promised:
+                raise WrongBytes(f"{channel}/{source}: a file of {size} bytes does not match its checksum")
             of_source = f"index/channel={channel}/source={source}"
             claim = self._claim(
                 f"{of_source}/content/{sha256}", {"slot": slot, "received_at": received_at, "name": name}
