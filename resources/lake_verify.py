@@ -62,7 +62,7 @@ class _Verifier:
         self._read_manifests()
         self._read_receipts()
         self._hash_objects(progress)
-        known = (*self._in_manifest.values(), *self._received.values())
+        known = (self._in_manifest | self._received).values()
         # Retention leaves the receipt of what it has removed.
         told = {item.key for item in known if "retired" not in item.flags}
         self._found.damaged += [f"{key}: missing" for key in sorted(told - self._seen)]

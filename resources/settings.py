@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -54,8 +54,8 @@ class Settings(BaseSettings):
         default="",
         description="Queue of pushed messages: file of the embedded spool, or sqs://NAME. Default HOME/queue.db.",
     )
-    receiver_secrets: dict[str, SecretStr] = Field(
-        default_factory=dict,
+    receiver_secrets: SecretStr = Field(
+        default=SecretStr("{}"),
         description='Secrets that sign pushed events, as JSON: {"whatsapp/cloud_api": "..."}.',
     )
     verify_token: SecretStr = Field(
@@ -111,6 +111,19 @@ class Settings(BaseSettings):
 
     def inbox_url(self) -> str:
         return self.inbox or str(self.home / "inbox")
+
+    def receiver_keys(self) -> dict[str, SecretStr]:
+        """The secret that signs the events of a source, by ``channel/source``.
+
+        Raises:
+            ValueError: the setting is no JSON object of texts.
+        """
+        try:
+            return TypeAdapter(dict[str, SecretStr]).validate_json(self.receiver_secrets.get_secret_value())
+        except ValidationError:  # it would quote the secrets
+            raise ValueError(
+                'COMPLAINTS_RECEIVER_SECRETS must be JSON like {"channel/source": "secret"}'
+            ) from None
 
     def queue_url(self) -> str:
         return self.queue or str(self.home / "queue.db")

@@ -28,14 +28,18 @@ def receive(
 
     home = settings()
     sources = frozenset(load_contracts(home.contract_folders()))
-    unknown = sorted(home.receiver_secrets.keys() - {"/".join(source) for source in sources})
+    try:
+        keys = home.receiver_keys()
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
+    unknown = sorted(keys.keys() - {"/".join(source) for source in sources})
     if unknown:
         raise WrongUse(f"COMPLAINTS_RECEIVER_SECRETS names sources without contract: {', '.join(unknown)}")
     home.home.mkdir(parents=True, exist_ok=True)
     receiver = Receiver(
         queue=open_queue(home.queue_url()),
         sources=sources,
-        secrets=home.receiver_secrets,
+        secrets=keys,
         verify_token=home.verify_token,
         rate=home.receiver_rate,
         disk=home.home,
@@ -48,7 +52,7 @@ def receive(
             listening.bind((HOST, port))
         except OSError as error:
             raise WrongUse(f"port {port} cannot be used ({error.strerror}); give another: --port") from None
-        opened = ", ".join(sorted(home.receiver_secrets)) or "no source: set COMPLAINTS_RECEIVER_SECRETS"
+        opened = ", ".join(sorted(keys)) or "no source: set COMPLAINTS_RECEIVER_SECRETS"
         err.print(
             f"Receiving on http://{HOST}:{listening.getsockname()[1]}/events/CHANNEL/SOURCE ({opened})",
             soft_wrap=True,
