@@ -63,8 +63,10 @@ def read_entries(stream: BinaryIO, contract: Contract, spool: BinaryIO) -> Entri
         return
     for start, size in parts:
         for entry in parse(_window(spool, start, size), contract):
-            shifts = start and isinstance(entry, Record | Refused)
-            yield replace(entry, byte_offset=entry.byte_offset + start) if shifts else entry
+            if start and isinstance(entry, Record | Refused):
+                yield replace(entry, byte_offset=entry.byte_offset + start)
+            else:
+                yield entry
 
 
 def unpacked(stream: BinaryIO, spool: BinaryIO) -> BinaryIO:
