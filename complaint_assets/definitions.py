@@ -51,7 +51,12 @@ default_assets = [
 def default_resources(home: Settings) -> dict[str, Any]:
     """The resources of the home that ``home`` describes."""
     return {
-        "stores": Stores(lake_url=home.lake_url(), inbox_url=home.inbox_url(), tables_url=str(home.tables)),
+        "stores": Stores(
+            lake_url=home.lake_url(),
+            inbox_url=home.inbox_url(),
+            tables_url=str(home.tables),
+            queue_url=home.queue_url(),
+        ),
         "warehouse": Warehouse(database=str(home.warehouse)),
         "io_manager": WarehouseIOManager(database=str(home.warehouse), schema="warehouse"),
         "notifier": Notifier(folder=str(home.alerts), webhook_url=home.webhook),

@@ -25,6 +25,10 @@ class DamagedLake(RuntimeError):
     """A manifest or an object is not what was written; the message names it."""
 
 
+class WrongBytes(ValueError):
+    """What came is not what its sender promised; nothing was stored."""
+
+
 @dataclass(frozen=True)
 class RawObject:
     """One delivery of bytes."""
@@ -78,6 +82,31 @@ def _object(row: dict[str, Any]) -> RawObject:
     )
 
 
+def receipt_key(item: RawObject) -> str:
+    """Where it is written that the object was received."""
+    return f"receipts/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}.json"
+
+
+def mark_key(item: RawObject) -> str:
+    """The mark of an object that no manifest lists yet."""
+    return f"unsealed/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}"
+
+
+def manifest_key(channel: str, slot: str) -> str:
+    """Where the slot's manifest lies."""
+    return f"manifests/channel={channel}/slot={slot}.json"
+
+
+def content_key(channel: str, source: str, sha256: str) -> str:
+    """Where it is written in which slot, when and under which name the content came first."""
+    return f"index/channel={channel}/source={source}/content/{sha256}"
+
+
+def name_key(channel: str, source: str, name: str) -> str:
+    """Where it is written which content came first under the name."""
+    return f"index/channel={channel}/source={source}/names/{hashlib.sha256(name.encode()).hexdigest()}"
+
+
 class Lake:
     """A raw lake on a folder or on S3."""
 
@@ -85,7 +114,14 @@ class Lake:
         self._store = open_store(url)
 
     def land(
-        self, channel: str, source: str, slot: str, name: str, received_at: datetime, stream: BinaryIO
+        self,
+        channel: str,
+        source: str,
+        slot: str,
+        name: str,
+        received_at: datetime,
+        stream: BinaryIO,
+        promised: str | None = None,
     ) -> Landed:
         """Store the bytes of ``stream``; when this returns they are durable and will be read.
 
@@ -96,20 +132,25 @@ class Lake:
             name: the file's name at the source; data, never a path.
             received_at: when they arrived.
             stream: the bytes.
+            promised: their SHA-256 (hex) as the sender states it, if it does.
+
+        Raises:
+            WrongBytes: they are not the promised ones.
         """
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
             sha256, size = spooled_sha256(stream, cast("BinaryIO", spool))
             failpoint("land.spooled")
-            of_source = f"index/channel={channel}/source={source}"
+            if promised is not None and sha256 != promised:
+                raise WrongBytes(f"{channel}/{source}: a file of {size} bytes does not match its checksum")
             claim = self._claim(
-                f"{of_source}/content/{sha256}", {"slot": slot, "received_at": received_at, "name": name}
+                content_key(channel, source, sha256), {"slot": slot, "received_at": received_at, "name": name}
             )
             failpoint("land.claimed")
             slot, received_at = claim["slot"], datetime.fromisoformat(claim["received_at"])
-            first = self._claim_name(of_source, name, sha256)
+            first = self._claim_name(channel, source, name, sha256)
             if claim["name"] != name:
                 name = claim["name"]
-                first = self._claim_name(of_source, name, sha256)
+                first = self._claim_name(channel, source, name, sha256)
             failpoint("land.named")
             suffix = "".join(c for c in PurePosixPath(name).suffix.lower() if c.isalnum() or c == ".")[:12]
             key = f"raw/channel={channel}/source={source}/slot={slot}/{sha256}{suffix}"
@@ -124,17 +165,16 @@ class Lake:
                 received_at,
                 () if first == sha256 else (NAME_REUSED,),
             )
-            receipt_key = f"receipts/channel={channel}/slot={slot}/{source}/{sha256}.json"
-            standing = read(self._store, receipt_key)
+            standing = read(self._store, receipt_key(item))
             if standing is not None:
                 return Landed(_object(json.loads(standing)), new=False)
             # The mark goes first: from now on the slot is known to hold something that no manifest lists.
-            self._store.put_if_absent(f"unsealed/channel={channel}/slot={slot}/{source}/{sha256}", io.BytesIO(b""))
+            self._store.put_if_absent(mark_key(item), io.BytesIO(b""))
             failpoint("land.marked")
             spool.seek(0)
             self._store.put_if_absent(key, cast("BinaryIO", spool))
             failpoint("land.stored")
-            new = self._store.put_if_absent(receipt_key, io.BytesIO(_canonical(asdict(item))))
+            new = self._store.put_if_absent(receipt_key(item), io.BytesIO(_canonical(asdict(item))))
             failpoint("land.receipted")
         return Landed(item, new)
 
@@ -142,10 +182,9 @@ class Lake:
         self._store.put_if_absent(key, io.BytesIO(_canonical(value)))
         return cast("dict[str, Any]", json.loads(read(self._store, key) or b"{}"))
 
-    def _claim_name(self, of_source: str, name: str, sha256: str) -> str:
+    def _claim_name(self, channel: str, source: str, name: str, sha256: str) -> str:
         """Digest of the first bytes that came under ``name``."""
-        by_name = hashlib.sha256(name.encode()).hexdigest()
-        return cast("str", self._claim(f"{of_source}/names/{by_name}", {"sha256": sha256})["sha256"])
+        return cast("str", self._claim(name_key(channel, source, name), {"sha256": sha256})["sha256"])
 
     def seal(self, channel: str, slot: str) -> Manifest:
         """Verify every object of the slot and write its manifest.
@@ -171,11 +210,11 @@ class Lake:
             self._store.put_if_absent(mark, io.BytesIO(b""))
         failpoint("seal.before_manifest")
         self._store.put(
-            f"manifests/channel={channel}/slot={slot}.json",
+            manifest_key(channel, slot),
             _canonical({"checksum": manifest.checksum, "objects": json.loads(body)}),
         )
         failpoint("seal.manifest_written")
-        listed = {f"{unsealed}{item.source}/{item.sha256}" for item in objects}
+        listed = {mark_key(item) for item in objects}
         received = f"receipts/channel={channel}/slot={slot}/"
         for info in self._store.list(received):
             mark = unsealed + info.key.removeprefix(received).removesuffix(".json")
@@ -205,7 +244,7 @@ class Lake:
         Raises:
             DamagedLake: the manifest does not match its checksum; seal the slot again.
         """
-        key = f"manifests/channel={channel}/slot={slot}.json"
+        key = manifest_key(channel, slot)
         data = read(self._store, key)
         if data is None:
             return None

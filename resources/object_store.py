@@ -19,6 +19,8 @@ KEY_LIMIT = 1024
 COPY_BYTES = 1 << 20
 SPOOL_BYTES = 8 << 20
 ATTEMPTS = 8
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
 TEMPORARY = (".", ".tmp")
 """Beginning and end of the name of a file that is being written; such a file is never listed."""
 
@@ -196,6 +198,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def aws_config() -> Any:
+    """How AWS is asked: what is slow, lost or refused for the moment is asked for again, within bounds."""
+    from botocore.config import Config
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+    )
+
+
 class S3Store:
     """A bucket and prefix, through boto3; credentials and endpoint come from the usual AWS settings."""
 
@@ -207,9 +220,8 @@ class S3Store:
     def _client(self) -> Any:
         # Imported here: a home on folders never pays for it.
         import boto3
-        from botocore.config import Config
 
-        return boto3.client("s3", config=Config(retries={"mode": "adaptive", "max_attempts": 8}))
+        return boto3.client("s3", config=aws_config())
 
     def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
         from botocore.exceptions import ClientError

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -50,6 +50,23 @@ class Settings(BaseSettings):
     )
     lake: str = Field(default="", description="Raw lake: folder or s3://bucket/prefix. Default HOME/lake.")
     inbox: str = Field(default="", description="Drop folder or s3://bucket/prefix. Default HOME/inbox.")
+    queue: str = Field(
+        default="",
+        description="Queue of pushed messages: file of the embedded spool, or sqs://NAME. Default HOME/queue.db.",
+    )
+    receiver_secrets: SecretStr = Field(
+        default=SecretStr("{}"),
+        description='Secrets that sign pushed events, as JSON: {"whatsapp/cloud_api": "..."}.',
+    )
+    verify_token: SecretStr = Field(
+        default=SecretStr(""), description="Token of WhatsApp's verification handshake."
+    )
+    receiver_rate: int = Field(
+        default=200, ge=1, description="Events per second that the receiver takes from one source."
+    )
+    disk_reserve_mb: int = Field(
+        default=512, ge=0, description="Free disk (MB) under which the receiver takes nothing in."
+    )
     country: str = Field(
         default="NG", pattern="^[A-Z]{2}$", description="ISO 3166-1 country that the telecom serves."
     )
@@ -94,6 +111,22 @@ class Settings(BaseSettings):
 
     def inbox_url(self) -> str:
         return self.inbox or str(self.home / "inbox")
+
+    def receiver_keys(self) -> dict[str, SecretStr]:
+        """The secret that signs the events of a source, by ``channel/source``.
+
+        Raises:
+            ValueError: the setting is no JSON object of texts.
+        """
+        try:
+            return TypeAdapter(dict[str, SecretStr]).validate_json(self.receiver_secrets.get_secret_value())
+        except ValidationError:  # it would quote the secrets
+            raise ValueError(
+                'COMPLAINTS_RECEIVER_SECRETS must be JSON like {"channel/source": "secret"}'
+            ) from None
+
+    def queue_url(self) -> str:
+        return self.queue or str(self.home / "queue.db")
 
     def contract_folders(self) -> list[Path]:
         return [Path(part) for part in self.contracts.split(os.pathsep) if part]

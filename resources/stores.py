@@ -1,4 +1,4 @@
-"""The Dagster resource for bytes, row tables and subjects: inbox, raw lake, Delta tables and vault of one home."""
+"""The Dagster resource of a home's stores: inbox, queue, raw lake, Delta tables and vault."""
 
 from functools import cached_property
 
@@ -6,6 +6,7 @@ import dagster as dg
 
 from resources.inbox import Inbox
 from resources.lake import Lake
+from resources.queue import Queue, open_queue
 from resources.settings import settings
 from resources.tables import Tables
 from resources.vault import Vault, open_vault
@@ -17,6 +18,7 @@ class Stores(dg.ConfigurableResource):
     lake_url: str
     inbox_url: str
     tables_url: str
+    queue_url: str = ""
 
     @cached_property
     def lake(self) -> Lake:
@@ -25,6 +27,11 @@ class Stores(dg.ConfigurableResource):
     @cached_property
     def inbox(self) -> Inbox:
         return Inbox(self.inbox_url)
+
+    @cached_property
+    def queue(self) -> Queue | None:
+        """The queue, where messages are pushed to this home."""
+        return open_queue(self.queue_url) if self.queue_url else None
 
     @cached_property
     def tables(self) -> Tables:

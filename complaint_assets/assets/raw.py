@@ -1,7 +1,7 @@
 """Layer raw: bytes exactly as they came, one asset per channel, one partition per slot.
 
-A partition takes what lies sealed in the inbox for its slot into the lake, verifies every object, and
-writes the slot's manifest last. Nothing is parsed here.
+A partition takes what lies sealed in the inbox for its slot, and what waits in the queue, into the lake, verifies
+every object, and writes the slot's manifest last. Nothing is parsed here.
 """
 
 import hashlib
@@ -18,10 +18,16 @@ from complaint_assets.assets.common import (
     STREAMING_FRESHNESS,
     add_partition_metadata,
 )
+from complaint_assets.capture import drain
+from complaint_assets.contracts import load_contracts
 from complaint_assets.partitions import slot_at, slot_window, slots_of
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
 from resources.failpoints import failpoint
 from resources.inbox import Arrival
+from resources.lake import NAME_REUSED, WrongBytes
+from resources.notifier import Alert, Notifier
+from resources.queue import QueueUnavailable
+from resources.settings import settings
 from resources.stores import Stores
 
 LOOK_LIMIT = 20_000
@@ -58,6 +64,40 @@ def sealed_arrivals(stores: Stores, channel: str, marks: list[str]) -> list[Arri
     return [a for a in stores.inbox.look(channel, LOOK_LIMIT) if seen.get(a.key) == a.mark]
 
 
+def take_in(stores: Stores, arrival: Arrival) -> bool:
+    """Move a file from the inbox into the lake; whether its bytes came for the first time.
+
+    Raises:
+        WrongBytes: it is not what its sidecar promises; it stays where it is.
+    """
+    slot = arrival_slot(arrival)
+    # A stated slot has no finer arrival time than its end.
+    received_at = slot_window(arrival.channel, slot)[1] if arrival.slot else arrival.arrived_at
+    promised = stores.inbox.promised(arrival)
+    with stores.inbox.open(arrival) as stream:
+        landed = stores.lake.land(
+            arrival.channel, arrival.source, slot, arrival.name, received_at, stream, promised
+        )
+    failpoint("raw.landed")
+    stores.inbox.remove(arrival)
+    failpoint("raw.removed")
+    return landed.new
+
+
+def mismatch(arrival: Arrival) -> Alert:
+    """What is told of a file that is not what its sidecar promises."""
+    return Alert(
+        key=f"checksum:{arrival_mark(arrival)}",
+        severity="error",
+        title=f"A file of {arrival.channel}/{arrival.source} does not match its checksum",
+        body=(
+            f"It stays in the inbox and is not read. Run sha256sum -c *.sha256 in {arrival.channel}/"
+            f"{arrival.source} there, then deliver the file or its .sha256 again."
+        ),
+        asset=f"raw/{arrival.channel}",
+    )
+
+
 def build_raw(channel: str) -> dg.AssetsDefinition:
     """The raw asset of ``channel``."""
 
@@ -75,25 +115,31 @@ def build_raw(channel: str) -> dg.AssetsDefinition:
         pool=f"raw_{channel}",
         description=(
             f"Deliveries of the {channel} channel, byte for byte, content-addressed, with a verified manifest "
-            "per slot. Sealed files of the inbox are taken in; what stands is never rewritten."
+            "per slot. Sealed files of the inbox and messages of the queue are taken in; what stands is never "
+            "rewritten."
         ),
     )
-    def raw(context: dg.AssetExecutionContext, config: CaptureConfig, stores: Stores) -> dg.MaterializeResult:
+    def raw(
+        context: dg.AssetExecutionContext, config: CaptureConfig, stores: Stores, notifier: Notifier
+    ) -> dg.MaterializeResult:
         slots = set(context.partition_keys)
-        new = 0
+        new = held = messages = 0
         for arrival in sealed_arrivals(stores, channel, config.sealed):
             failpoint("raw.before_landing")
-            slot = arrival_slot(arrival)
-            if slot not in slots:
+            if arrival_slot(arrival) not in slots:
                 continue
-            # A stated slot has no finer arrival time than its end.
-            received_at = slot_window(channel, slot)[1] if arrival.slot else arrival.arrived_at
-            with stores.inbox.open(arrival) as stream:
-                landed = stores.lake.land(channel, arrival.source, slot, arrival.name, received_at, stream)
-            failpoint("raw.landed")
-            stores.inbox.remove(arrival)
-            failpoint("raw.removed")
-            new += landed.new
+            try:
+                new += take_in(stores, arrival)
+            except WrongBytes:
+                held += 1
+                notifier.send(mismatch(arrival))
+        if stores.queue:
+            try:
+                contracts = load_contracts(settings().contract_folders())
+                messages = drain(stores.queue, stores.lake, channel, contracts)
+            except QueueUnavailable as error:
+                # Its messages wait where they are; the files need not wait with them.
+                context.log.warning(f"{channel}: {error}")
         figures = {}
         for slot in sorted(slots.intersection(stores.lake.unsealed(channel))):
             failpoint("raw.before_seal")
@@ -106,9 +152,12 @@ def build_raw(channel: str) -> dg.AssetsDefinition:
                     "dagster/partition_row_count": len(manifest.objects),
                     "bytes": sum(item.size for item in manifest.objects),
                     "sources": len({item.source for item in manifest.objects}),
+                    "names_reused": sum(NAME_REUSED in item.flags for item in manifest.objects),
                 }
         add_partition_metadata(context, figures)
-        context.log.info(f"{channel}: {new} new objects taken in")
+        context.log.info(
+            f"{channel}: {new} new files and {messages} messages taken in, {held} files held: not their checksum"
+        )
         return dg.MaterializeResult()
 
     return raw

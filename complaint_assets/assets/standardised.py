@@ -6,6 +6,7 @@ whole in the tables ``standardised`` and ``quarantine``; the intake ledger row c
 
 from collections import Counter, defaultdict
 from datetime import date
+from tempfile import TemporaryFile
 from typing import Any
 
 import dagster as dg
@@ -26,9 +27,9 @@ from complaint_assets.ledger import Ledger
 from complaint_assets.logic.contract import Contract
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.identify import Keys
-from complaint_assets.logic.parse import parse
 from complaint_assets.logic.set_aside import set_aside_invalid
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
+from complaint_assets.logic.unpack import read_entries
 from complaint_assets.partitions import slots_of
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
@@ -53,9 +54,9 @@ def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys)
         received_at=item.received_at,
         size=item.size,
     )
-    with stores.lake.open(item) as stream:
+    with stores.lake.open(item) as stream, TemporaryFile() as spool:
         return standardise(
-            parse(stream, contract),
+            read_entries(stream, contract, spool),
             contract,
             origin,
             keys,

@@ -37,6 +37,21 @@ def show(rows: list[dict[str, Any]], as_json: bool, title: str = "") -> None:
     out.print(table)
 
 
+def known_contract(channel: str, source: str) -> Any:
+    """The contract of ``channel`` and ``source``.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    from complaint_assets.contracts import load_contracts
+
+    contracts = load_contracts(settings().contract_folders())
+    if (channel, source) not in contracts:
+        known = ", ".join(sorted(f"{c}/{s}" for c, s in contracts))
+        raise WrongUse(f"{channel}/{source} has no contract. Known: {known}. More folders: COMPLAINTS_CONTRACTS.")
+    return contracts[channel, source]
+
+
 def stores() -> Any:
     """The stores of this home."""
     from complaint_assets.definitions import default_resources

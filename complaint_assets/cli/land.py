@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from complaint_assets.cli.common import AsJson, WrongUse, show, stores
+from complaint_assets.cli.common import AsJson, WrongUse, known_contract, show, stores
 from resources.settings import settings
 
 app = typer.Typer()
@@ -21,13 +21,9 @@ def land(
     as_json: AsJson = False,
 ) -> None:
     """Put files into the raw lake; when this returns, they are safe."""
-    from complaint_assets.contracts import load_contracts
     from complaint_assets.partitions import slot_at, slot_window, slots_of
 
-    contracts = load_contracts(settings().contract_folders())
-    if (channel, source) not in contracts:
-        known = ", ".join(sorted(f"{c}/{s}" for c, s in contracts))
-        raise WrongUse(f"{channel}/{source} has no contract. Known: {known}. More folders: COMPLAINTS_CONTRACTS.")
+    known_contract(channel, source)
     for path in files:
         if not path.is_file():
             raise WrongUse(f"{path} is not a file")

@@ -47,6 +47,7 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
     from complaint_assets.definitions import defs
     from complaint_assets.ledger import Ledger
     from complaint_assets.orphans import close_dead_runs
+    from complaint_assets.partitions import slot_at
     from complaint_assets.schemas.types import CHANNELS
 
     home = stores()
@@ -88,10 +89,14 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
         for channel in CHANNELS:
             arrivals = sealed_arrivals(home, channel, [])
             slots = {arrival_slot(a) for a in arrivals} | set(ledger.stale_slots(home.lake, channel))
+            if home.queue and home.queue.depth(channel).waiting:
+                slots.add(slot_at(channel, datetime.now(UTC)))
             execute(
                 ingest_runs(channel, sorted(slots), [arrival_mark(a) for a in arrivals]),
                 f"take in {channel}",
             )
+            # Messages that had waited lie in the slots in which they were sent.
+            execute(ingest_runs(channel, ledger.stale_slots(home.lake, channel), []), f"take in {channel}, pushed")
         if forced:
             first, last = (day.isoformat() for day in forced)
             execute([PlannedRun("build", first, last)], "rebuild")

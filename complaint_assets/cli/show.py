@@ -1,8 +1,8 @@
 """``complaints show``: one complaint, and where each delivery of it lies in the raw lake."""
 
-import io
 import json
 import sys
+from tempfile import TemporaryFile
 from typing import Annotated, Any
 
 import typer
@@ -72,14 +72,15 @@ def print_original(row: dict[str, Any], record: str) -> None:
     """
     from complaint_assets.contracts import load_contracts
     from complaint_assets.logic.identify import delivery_id
-    from complaint_assets.logic.parse import Record, parse
+    from complaint_assets.logic.parse import Record
+    from complaint_assets.logic.unpack import read_entries, unpacked
 
     item = raw_object(row)
     contract = load_contracts(settings().contract_folders()).get((row["channel"], row["source"]))
     place = f"{item.key} offset {row['byte_offset']} length {row['byte_length']}"
     if contract is not None and contract.format.type in ("xlsx", "parquet"):
-        with stores().lake.open(item) as stream:
-            for entry in parse(stream, contract):
+        with stores().lake.open(item) as stream, TemporaryFile() as spool:
+            for entry in read_entries(stream, contract, spool):
                 if isinstance(entry, Record) and record == delivery_id(
                     row["object_sha256"], entry.byte_offset, entry.ordinal
                 ):
@@ -94,9 +95,10 @@ def print_original(row: dict[str, Any], record: str) -> None:
                     return
     err.print(place, soft_wrap=True, highlight=False)
     left = row["byte_length"]
-    with stores().lake.open(item) as stream:
-        stream.seek(row["byte_offset"], io.SEEK_SET)
-        while left and (block := stream.read(min(left, 1 << 20))):
+    with stores().lake.open(item) as stream, TemporaryFile() as spool:
+        source = unpacked(stream, spool)
+        source.seek(row["byte_offset"])
+        while left and (block := source.read(min(left, 1 << 20))):
             sys.stdout.buffer.write(block)
             left -= len(block)
     sys.stdout.buffer.write(b"\n")

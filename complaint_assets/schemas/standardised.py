@@ -48,7 +48,9 @@ class Standardised(Table):
     slot: String = column("Partition in which the bytes arrived (UTC).")
     arrival_date: Date = column("UTC day of the slot.")
     object_sha256: String = column("Raw object that holds the record.", str_matches=r"^[0-9a-f]{64}$")
-    byte_offset: Integer = column("Where the record starts in the object, in bytes.", ge=0)
+    byte_offset: Integer = column(
+        "Where the record starts in the object, unpacked if it is compressed, in bytes.", ge=0
+    )
     byte_length: Integer = column("Length of the record in the object, in bytes.", ge=0)
     received_at: Timestamp = column("When the object arrived.")
     occurred_at: Timestamp = column("When the contact happened.")
@@ -85,7 +87,9 @@ class Quarantine(Table):
     slot: String = column("Partition in which the bytes arrived (UTC).")
     arrival_date: Date = column("UTC day of the slot.")
     object_sha256: String = column("Raw object that holds the record.", str_matches=r"^[0-9a-f]{64}$")
-    byte_offset: Integer = column("Where the record starts in the object, in bytes.", ge=0)
+    byte_offset: Integer = column(
+        "Where the record starts in the object, unpacked if it is compressed, in bytes.", ge=0
+    )
     byte_length: Integer = column("Length of the record in the object, in bytes.", ge=0)
     received_at: Timestamp = column("When the object arrived.")
     reason: String = column("Why it could not be read.", isin=QUARANTINE_REASONS)

@@ -1,4 +1,4 @@
-"""Arrivals: sealed files in the inbox and objects in the lake become runs of their slots.
+"""Arrivals: sealed files in the inbox, messages in the queue and objects in the lake become runs of their slots.
 
 One sensor per channel. A file counts as sealed when two looks found it unchanged. Streaming channels ask at
 most once per micro-batch, so that a run carries what came together.
@@ -13,8 +13,9 @@ from complaint_assets.assets.raw import arrival_mark, arrival_slot
 from complaint_assets.automation import ingest_runs
 from complaint_assets.contracts import load_contracts
 from complaint_assets.ledger import Ledger
-from complaint_assets.partitions import slots_of
+from complaint_assets.partitions import slot_at, slots_of
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
+from resources.queue import QueueUnavailable
 from resources.settings import settings
 from resources.stores import Stores
 
@@ -30,6 +31,17 @@ def batch_window(channel: str, now: datetime) -> str:
     return f"{now:%Y-%m-%d}#{since_midnight // minutes}"
 
 
+def waiting_messages(context: dg.SensorEvaluationContext, stores: Stores, channel: str) -> int:
+    """Messages of ``channel`` in the queue; a queue that does not answer keeps no file waiting."""
+    if stores.queue is None:
+        return 0
+    try:
+        return stores.queue.depth(channel).waiting
+    except QueueUnavailable as error:
+        context.log.warning(f"{error}; its messages wait")
+        return 0
+
+
 def build_landing_sensor(channel: str) -> dg.SensorDefinition:
     """The landing sensor of ``channel``."""
 
@@ -38,7 +50,7 @@ def build_landing_sensor(channel: str) -> dg.SensorDefinition:
         job_name=f"ingest_{channel}",
         minimum_interval_seconds=settings().sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Asks for the slots of {channel} that have sealed arrivals or unread objects.",
+        description=f"Asks for the slots of {channel} that have sealed files, pushed messages or unread objects.",
     )
     def landing(context: dg.SensorEvaluationContext, stores: Stores) -> dg.SensorResult | dg.SkipReason:
         cursor = json.loads(context.cursor or "{}")
@@ -53,8 +65,11 @@ def build_landing_sensor(channel: str) -> dg.SensorDefinition:
         marks = {arrival_mark(arrival): arrival_slot(arrival) for arrival in known}
         seen = set(cursor.get("seen", []))
         sealed = {mark: slot for mark, slot in marks.items() if mark in seen}
-        window = batch_window(channel, datetime.now(UTC))
-        wanted = sorted({*sealed.values(), *Ledger(stores.tables).stale_slots(stores.lake, channel)})
+        now = datetime.now(UTC)
+        window = batch_window(channel, now)
+        pushed = [slot_at(channel, now)] if waiting_messages(context, stores, channel) else []
+        stale = Ledger(stores.tables).stale_slots(stores.lake, channel)
+        wanted = sorted({*sealed.values(), *pushed, *stale})
         in_range = [slot for slot in wanted if slots_of(channel).has_partition_key(slot)]
         if len(in_range) < len(wanted):
             context.log.warning(f"{len(wanted) - len(in_range)} slots of {channel} lie outside the partitions")

@@ -120,6 +120,53 @@ def test_a_file_that_grows_changes_its_mark_with_every_block(folder: Path) -> No
     assert len(seen) == 4
 
 
+PROMISE = "9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab"
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "promised"),
+    [
+        (f"{PROMISE}\n", PROMISE),
+        (PROMISE.upper(), PROMISE),
+        (f"{PROMISE}  a.csv\n", PROMISE),
+        (f"{PROMISE} *a.csv\r\n", PROMISE),
+        (f"\\{PROMISE}  a\\nb.csv\n", PROMISE),
+        ("", ""),
+        (PROMISE[:-1], ""),
+        (PROMISE + "0", ""),
+        ("md5 (a.csv) = 0\n", ""),
+    ],
+)
+def test_a_sidecar_is_a_promise_and_no_file(place: str, inbox: Inbox, sidecar: str, promised: str) -> None:
+    store = open_store(place)
+    store.put("sms/gateway/a.csv", b"x")
+    store.put("sms/gateway/a.csv.sha256", sidecar.encode())
+    store.put("sms/gateway/lonely.csv.sha256", sidecar.encode())
+    (arrival,) = inbox.look("sms", 10)
+    assert arrival.name == "a.csv"
+    assert inbox.promised(arrival) == promised
+    inbox.remove(arrival)
+    assert [info.key for info in store.list()] == ["sms/gateway/lonely.csv.sha256"]
+
+
+def test_a_file_without_sidecar_promises_nothing_and_one_that_comes_later_changes_its_mark(
+    place: str, inbox: Inbox
+) -> None:
+    store = open_store(place)
+    for name in ("a.csv", "a.csv-b", "a.csv.gz"):
+        store.put(f"sms/gateway/{name}", b"x")
+    before = marks(inbox)
+    assert [inbox.promised(arrival) for arrival in inbox.look("sms", 10)] == [None] * 3
+    store.put("sms/gateway/a.csv.sha256", PROMISE.encode())
+    (first,) = inbox.look("sms", 1)  # found although other files lie between the two
+    assert inbox.promised(first) == PROMISE
+    after = marks(inbox)
+    assert {key for key in before if before[key] != after[key]} == {"sms/gateway/a.csv"}
+    time.sleep(0.02)
+    store.put("sms/gateway/a.csv.sha256", PROMISE.upper().encode())
+    assert marks(inbox)["sms/gateway/a.csv"] != after["sms/gateway/a.csv"]
+
+
 def test_a_removed_file_is_forgotten_and_its_neighbours_stay(inbox: Inbox) -> None:
     for name in ("a", "b"):
         inbox.drop("sms", "gateway", name, io.BytesIO(b"x"))

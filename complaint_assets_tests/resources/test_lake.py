@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from resources.lake import NAME_REUSED, DamagedLake, Lake, Landed, RawObject
+from resources.lake import NAME_REUSED, DamagedLake, Lake, Landed, RawObject, WrongBytes
 from resources.object_store import open_store, read
 
 SLOT, NEXT = "2026-11-23T06", "2026-11-23T07"
@@ -153,6 +153,17 @@ def test_the_same_bytes_from_several_processes_at_once_are_one_object(
     items = [item for slot in lake.unsealed("sms") for item in lake.seal("sms", slot).objects]
     assert sorted(item.sha256 for item in items) == sorted(digest(b"%d" % n * 1000) for n in range(count))
     assert sorted(item.key for item in items) == raw(place)
+
+
+def test_bytes_that_are_not_the_promised_ones_leave_nothing(place: str, lake: Lake) -> None:
+    def promised(promise: str) -> Landed:
+        return lake.land("sms", "gateway", SLOT, "a", AT, io.BytesIO(b"x"), promise)
+
+    for promise in ("", digest(b"y")):
+        with pytest.raises(WrongBytes):
+            promised(promise)
+    assert [info.key for info in open_store(place).list()] == []
+    assert promised(digest(b"x")).new
 
 
 # Sealing

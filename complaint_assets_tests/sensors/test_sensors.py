@@ -24,7 +24,10 @@ landing = build_landing_sensor("sms")
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
     return Stores(
-        lake_url=str(tmp_path / "lake"), inbox_url=str(tmp_path / "inbox"), tables_url=str(tmp_path / "tables")
+        lake_url=str(tmp_path / "lake"),
+        inbox_url=str(tmp_path / "inbox"),
+        tables_url=str(tmp_path / "tables"),
+        queue_url=str(tmp_path / "queue.db"),
     )
 
 
@@ -100,6 +103,26 @@ def test_bytes_that_were_landed_by_hand_are_asked_for_too(stores: Stores, tmp_pa
         stores.lake.land("sms", "gateway", slot, path.name, now, stream)
     asked, _ = look(stores, None)
     assert [request.tags[RANGE[0]] for request in asked] == [slot]
+
+
+def test_pushed_messages_are_asked_for_in_the_current_slot_while_any_wait(stores: Stores) -> None:
+    assert stores.queue
+    stores.queue.send("sms", "gateway", [b"{}"])
+    slots = {slot_at("sms", datetime.now(UTC))}
+    asked, _ = look(stores, None)
+    slots.add(slot_at("sms", datetime.now(UTC)))
+    assert {request.tags[RANGE[0]] for request in asked} <= slots
+    assert len(asked) == 1
+    stores.queue.ack("sms", stores.queue.receive("sms", 1, 60))
+    asked, _ = look(stores, None)
+    assert not asked
+
+
+def test_a_queue_that_does_not_answer_keeps_no_file_waiting(stores: Stores, dropped: Path) -> None:
+    Path(stores.queue_url).mkdir()  # no SQLite file can be opened there
+    _, cursor = look(stores, None)
+    asked, _ = look(stores, cursor)
+    assert len(asked) == 1
 
 
 def record(stores: Stores, days: list[date]) -> None:
