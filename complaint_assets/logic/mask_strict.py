@@ -31,7 +31,7 @@ _TOKENS = re.compile(
       | 24/7 | 404)(?!\w|[.\-/ ]\d))
   | (?P<harmless>{HARMLESS})
   | (?P<address>(?<!\w)\d{{1,5}}[A-Za-z]?,?[ ](?:[^\W\d_]{{1,30}}[ ]){{1,3}}{_STREET}(?!\w))
-  | (?P<number>(?<!\w)\d(?:[ .\-/,]?\d){{3,}}(?!\w))
+  | (?P<number>(?<!\w)\d(?:[ .\-/,]?\d){{3,}}+(?!\w))
   | (?P<small>(?<!\w)\d{{1,3}}(?!\w))
   | (?P<mixed>\w{{0,80}}\d[\w{_MARKS}]{{0,80}})
   | (?P<word>{_WORD})
@@ -39,7 +39,7 @@ _TOKENS = re.compile(
     """,
     re.VERBOSE,
 )
-_LONG = re.compile(r"([^\W\d_])\1{2,}")
+_LONG = re.compile(r"([^\W\d_])\1{2,}+")
 # What stands between two hidden words is an initial or a particle, what stands beside one a part of a place name.
 _GONE = r"\[(?:word|number|address)\]"
 _BEFORE = r"(?i:new|port|fort|cape|saint|san|los|las|mount|north|south|east|west|upper|lower)"
