@@ -9,9 +9,11 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,8 +21,17 @@ import pyarrow as pa
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
+from complaint_assets.contracts import load_contracts  # noqa: E402
+from complaint_assets.logic.enrich import enrich  # noqa: E402
+from complaint_assets.logic.identify import Keys  # noqa: E402
 from complaint_assets.logic.mask import Masker, mask  # noqa: E402
 from complaint_assets.logic.mask_scan import PLACEHOLDER  # noqa: E402
+from complaint_assets.logic.parse import parse  # noqa: E402
+from complaint_assets.logic.standardise import Origin, standardise  # noqa: E402
+from complaint_assets.schemas.complaints import Complaints  # noqa: E402
+from complaint_assets.schemas.types import arrow_schema  # noqa: E402
+from complaint_assets.simulator import simulate  # noqa: E402
+from complaint_assets.taxonomy import load_rules  # noqa: E402
 from complaint_assets.vocabulary import load_masker  # noqa: E402
 
 DATA = Path(os.environ.get("COMPLAINTS_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -29,6 +40,7 @@ CHAT = DATA / "whatsapp" / "cable_chat_turns_dev.tsv"
 LABELLED = DATA / "truth" / "presidio_synth_dataset_v2.json"
 IDENTIFYING = frozenset({"username", "ssn", "account_id", "address", "current_zipcode", "new_zipcode"})
 CITIES = frozenset({"current_city", "new_city"})
+DAY = date(2013, 1, 1)
 
 Span = tuple[int, int]
 
@@ -121,6 +133,33 @@ def growth(masker: Masker, piece: str) -> float:
     return seconds[1] / max(seconds[0], 1e-4)
 
 
+def simulated(masker: Masker) -> pa.Table:
+    """Simulated deliveries of all sources, standardised and enriched as if each were a complaint."""
+    tables = []
+    contracts, keys = load_contracts(), Keys(b"a key for a benchmark of masking")
+    with tempfile.TemporaryDirectory() as folder:
+        simulate(Path(folder), deliveries=4000, start=datetime(2026, 9, 1, tzinfo=UTC), days=7)
+        for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            channel, source, slot = path.relative_to(folder).parts[:3]
+            origin = Origin(channel, source, slot, "0" * 64, datetime(2026, 9, 9, tzinfo=UTC))
+            contract = contracts[channel, source]
+            with path.open("rb") as stream:
+                entries = parse(stream, contract)
+                tables.append(standardise(entries, contract, origin, keys, "NG", DAY, masker).deliveries)
+    rows = pa.concat_tables(tables)
+    schema = arrow_schema(Complaints)
+    columns = {name: rows[name] for name in schema.names if name in rows.column_names}
+    columns |= {"first_received_at": rows["received_at"], "deliveries": pa.repeat(1, rows.num_rows)}
+    columns |= {name: pa.nulls(rows.num_rows, pa.string()) for name in ("subject_id", "content_cluster")}
+    return enrich(pa.table(columns), load_rules("NG"))
+
+
+def changed(column: str, one: pa.Table, other: pa.Table) -> float:
+    """Share of the rows in which ``column`` is not the same in both."""
+    pairs = zip(one[column].to_pylist(), other[column].to_pylist(), strict=True)
+    return sum(left != right for left, right in pairs) / one.num_rows
+
+
 HOSTILE = ("1", "1 ", "a.", "@a", "aaa@", "1,", "1:", "a.b/", "2019-", "name: A.b'", "a at b dot ", "a" * 70 + "@")
 
 
@@ -158,6 +197,9 @@ def main() -> None:
     for masker in (analytic, strict):
         worst = max(growth(masker, piece) for piece in HOSTILE)
         report(f"{masker.profile}, time of four times the hostile text", worst, 8, most=True)
+    full, little = simulated(analytic), simulated(strict)
+    for column in ("contact_class", "category", "language", "region", "severity", "sentiment"):
+        report(f"simulated deliveries whose {column} the strict profile changes", changed(column, full, little))
     sys.exit(0 if reached else 1)
 
 

@@ -9,7 +9,19 @@ from pathlib import Path
 
 import typer
 
-from complaint_assets.cli import demo, keys, land, quarantine, run, show, simulate, status, surges, taxonomy
+from complaint_assets.cli import (
+    demo,
+    keys,
+    land,
+    quarantine,
+    run,
+    show,
+    simulate,
+    status,
+    surges,
+    taxonomy,
+    vocabulary,
+)
 from complaint_assets.cli.common import WrongUse, err
 from resources.settings import REPOSITORY, settings
 
@@ -19,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn customer contact into one complaints table and early warnings.",
 )
-for commands in (land, run, status, show, surges, simulate, demo):
+for commands in (land, run, status, show, surges, simulate, demo, vocabulary):
     app.add_typer(commands.app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(taxonomy.app, name="taxonomy")

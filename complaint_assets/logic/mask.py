@@ -47,9 +47,18 @@ class Masker:
             known: what the customer's own record says about them: name, e-mail, phone, address.
         """
         ordered = sorted(set(known), key=lambda value: (-len(value), value))  # whole names before their parts
-        # Every round shortens what is not yet a placeholder, so rounds come to an end.
+        if self.vocabulary is None:
+            return self._analytic(text, ordered)
         while True:
-            masked = self._once(text, ordered)
+            masked = mask_unknown(self._analytic(text, ordered), self.vocabulary)
+            if masked == text or not _GLUED.search(masked):
+                return masked
+            text = masked
+
+    def _analytic(self, text: str, known: Sequence[str]) -> str:
+        """Every round shortens what is not yet a placeholder, so rounds come to an end."""
+        while True:
+            masked = self._once(text, known)
             if masked == text or not _GLUED.search(masked):
                 return masked
             text = masked
@@ -59,8 +68,7 @@ class Masker:
             text = mask_known(text, value, self.country, self.cues.not_names)
         if WORTH_A_SCAN.search(text):
             text = mask_identifiers(text, self.country, self.brands)
-        text = mask_cued(text, self.cues)
-        return mask_unknown(text, self.vocabulary) if self.vocabulary else text
+        return mask_cued(text, self.cues)
 
 
 def mask(texts: pa.Array, masker: Masker) -> pa.Array:

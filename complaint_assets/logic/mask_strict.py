@@ -4,6 +4,7 @@ What is not known to be harmless is hidden, so a name needs no recognising.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -142,3 +143,20 @@ def _end_of_phrase(text: str, at: int, phrases: Iterable[tuple[str, ...]]) -> in
         if following.startswith(rest) and not following[len(rest) : len(rest) + 1].isalnum():
             ends.append(at + len(rest))
     return max(ends)
+
+
+def common_words(
+    texts: Iterable[str | None], customers: Iterable[str | None], at_least: int, names: Collection[str]
+) -> set[str]:
+    """Words, in lower case, that ``at_least`` different customers used, without ``names``.
+
+    What many people write says nothing about one of them. A text without customer counts for nobody.
+    """
+    users: dict[str, set[str]] = defaultdict(set)
+    for text, customer in zip(texts, customers, strict=True):
+        if text and customer:
+            for word in words_of(re.sub(PLACEHOLDER, " ", text)):
+                known = users[word.casefold().replace("’", "'")]
+                if len(known) < at_least:
+                    known.add(customer)
+    return {word for word, known in users.items() if len(known) >= at_least and word not in names}

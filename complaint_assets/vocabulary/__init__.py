@@ -75,16 +75,23 @@ def load_vocabulary(country: str, folders: tuple[Path, ...] = ()) -> Vocabulary:
     words.update(word for text in own.values() for word in text.split())
     words |= _taxonomy_words()
     lower = {word.removeprefix(_NAME_MARK) for word in listed} - words
-    names = set(_lines(BUILT_IN / "names.txt.gz"))
+    names = load_names()
     phrases: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for place in gazetteer(load_rules(country).places).names:
+    places = gazetteer(load_rules(country).places)
+    for place in places.names:
         first, *rest = place.split()
         if rest:
             phrases[first].add(tuple(rest))
-        elif place not in names:
+        elif place in places.spoken or place not in names:
             words.add(place)
     content = hashlib.sha256("\n".join((*sorted(words), "", *sorted(lower))).encode()).hexdigest()
     return Vocabulary(f"{version}+{content[:8]}", frozenset(words), frozenset(lower), dict(phrases))
+
+
+@cache
+def load_names() -> frozenset[str]:
+    """Names of people, in lower case and without accents."""
+    return frozenset(_lines(BUILT_IN / "names.txt.gz"))
 
 
 def _taxonomy_words() -> set[str]:

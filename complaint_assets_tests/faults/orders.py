@@ -25,6 +25,7 @@ from complaint_assets_tests.faults.homes import (
     traffic,
 )
 from complaint_assets_tests.faults.lab import copied, run, start
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.faults.table import Result, row
 
 DAYS = 30
@@ -63,6 +64,7 @@ def merged_orders(inbox: Path, orders: int) -> tuple[list[str], int]:
             keys,
             country="NG",
             first_event_date=date(2026, 8, 1),
+            masker=load_masker("analytic", "NG"),
         )
         parts.append(done.deliveries)
     found = []
