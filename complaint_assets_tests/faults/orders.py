@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.faults.homes import (
     CHANNELS,
     START,
@@ -25,7 +26,6 @@ from complaint_assets_tests.faults.homes import (
     traffic,
 )
 from complaint_assets_tests.faults.lab import copied, run, start
-from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.faults.table import Result, row
 
 DAYS = 30

@@ -70,7 +70,15 @@ channels = pytest.mark.parametrize("key", CASES)
 def read(key: tuple[str, str], content: bytes) -> Standardising:
     origin = Origin(*key, "2026-11-10", "a" * 64, datetime(2026, 11, 10, 18, tzinfo=UTC), len(content))
     contract = CONTRACTS[key]
-    result = standardise(parse(io.BytesIO(content), contract), contract, origin, KEYS, "NG", date(2013, 1, 1), load_masker("analytic", "NG"))
+    result = standardise(
+        parse(io.BytesIO(content), contract),
+        contract,
+        origin,
+        KEYS,
+        "NG",
+        date(2013, 1, 1),
+        load_masker("analytic", "NG"),
+    )
     Standardised.validate(to_pandas(result.deliveries))
     Quarantine.validate(to_pandas(result.quarantine))
     Drifts.validate(to_pandas(result.drift))

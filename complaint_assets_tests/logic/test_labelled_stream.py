@@ -29,7 +29,15 @@ def read(number: int, source: str, content: bytes) -> pa.Table:
     contract = CONTRACTS[source]
     received = datetime(2026, 11, 20, tzinfo=UTC) + timedelta(minutes=number)
     origin = Origin(contract.channel, source, "2026-11-20", hashlib.sha256(content).hexdigest(), received)
-    result = standardise(parse(io.BytesIO(content), contract), contract, origin, KEYS, "NG", date(2013, 1, 1), load_masker("analytic", "NG"))
+    result = standardise(
+        parse(io.BytesIO(content), contract),
+        contract,
+        origin,
+        KEYS,
+        "NG",
+        date(2013, 1, 1),
+        load_masker("analytic", "NG"),
+    )
     assert not result.quarantine.num_rows
     return result.deliveries
 

@@ -34,7 +34,15 @@ def merged(channel: str, source: str, *paths: Path) -> pa.Table:
         received = datetime(2026, 11, 20, tzinfo=UTC)
         origin = Origin(channel, source, "2026-11-20", sha256(content).hexdigest(), received)
         parts.append(
-            standardise(parse(io.BytesIO(content), contract), contract, origin, keys, "NG", date(2009, 1, 1), load_masker("analytic", "NG"))
+            standardise(
+                parse(io.BytesIO(content), contract),
+                contract,
+                origin,
+                keys,
+                "NG",
+                date(2009, 1, 1),
+                load_masker("analytic", "NG"),
+            )
         )
     return evaluate(merge_deliveries, pa.concat_tables([part.deliveries for part in parts]))
 

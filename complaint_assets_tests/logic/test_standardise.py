@@ -467,7 +467,9 @@ def test_identifiers_are_exchanged_in_one_call_for_many_records() -> None:
         {"i": n, "t": "2026-11-10T08:00:00Z", "tel": f"0803123456{n % 3}", "acc": f"A-{n % 2}"} for n in range(50)
     ]
     origin = Origin(by.channel, by.source, "2026-11-10", "a" * 64, RECEIVED)
-    result = standardise(parse(io.BytesIO(jsonl(*lines)), by), by, origin, KEYS, "NG", date(2013, 1, 1), MASKER, exchange)
+    result = standardise(
+        parse(io.BytesIO(jsonl(*lines)), by), by, origin, KEYS, "NG", date(2013, 1, 1), MASKER, exchange
+    )
     [wanted] = calls
     assert sorted(wanted) == [
         ("account", "survey/s|a0"),
