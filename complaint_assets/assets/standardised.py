@@ -144,7 +144,7 @@ def standardise_slots(
 ) -> dict[str, dict[str, float]]:
     """Replace ``slots``, consecutive slots of one day, and return the figures of each."""
     ledger = Ledger(stores.tables)
-    fence = ledger.fence("standardised", "quarantine")
+    fence = ledger.fence("standardised", "quarantine", "drift")
     objects: list[tuple[RawObject, str, int]] = []
     parts: list[Standardising] = []
     for slot in slots:
