@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     contracts: str = Field(
         default="", description="More contract folders, separated as in PATH, beside the built-in ones."
     )
+    brands: str = Field(
+        default="", description="The company's own handles, separated by commas: they stay in texts."
+    )
+    vocabulary: str = Field(
+        default="", description="More folders of approved words for strict masking, separated as in PATH."
+    )
     lake: str = Field(default="", description="Raw lake: folder or s3://bucket/prefix. Default HOME/lake.")
     inbox: str = Field(default="", description="Drop folder or s3://bucket/prefix. Default HOME/inbox.")
     queue: str = Field(
@@ -130,6 +136,14 @@ class Settings(BaseSettings):
 
     def contract_folders(self) -> list[Path]:
         return [Path(part) for part in self.contracts.split(os.pathsep) if part]
+
+    def word_folders(self) -> list[Path]:
+        return [Path(part) for part in self.vocabulary.split(os.pathsep) if part]
+
+    @property
+    def masking(self) -> Literal["analytic", "strict"]:
+        """The masking profile: only production holds more than approved words."""
+        return "analytic" if self.env == "prod" else "strict"
 
     @property
     def tables(self) -> Path:

@@ -27,12 +27,14 @@ from complaint_assets.ledger import Ledger
 from complaint_assets.logic.contract import Contract
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.identify import Keys
+from complaint_assets.logic.mask import Masker
 from complaint_assets.logic.set_aside import set_aside_invalid
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
 from complaint_assets.logic.unpack import read_entries
 from complaint_assets.partitions import slots_of
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
+from complaint_assets.vocabulary import load_masker
 from resources.failpoints import failpoint
 from resources.lake import Manifest, RawObject
 from resources.settings import settings
@@ -42,6 +44,13 @@ from resources.tables import Tables, between, equals
 STANDARDISED = arrow_schema(Standardised)
 QUARANTINE = arrow_schema(Quarantine)
 DRIFT = arrow_schema(Drifts)
+
+
+def masker_of_the_environment() -> Masker:
+    """``analytic`` in production; what any other environment holds has been masked ``strict``."""
+    return load_masker(
+        settings().masking, settings().country, settings().brands.split(","), settings().word_folders()
+    )
 
 
 def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys) -> Standardising:
@@ -62,6 +71,7 @@ def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys)
             keys,
             country=settings().country,
             first_event_date=settings().first_event_date,
+            masker=masker_of_the_environment(),
             exchange=stores.vault.subject_ids,
         )
 

@@ -23,6 +23,7 @@ from complaint_assets.cli import (
     status,
     surges,
     taxonomy,
+    vocabulary,
 )
 from complaint_assets.cli.common import WrongUse, err
 from resources.settings import REPOSITORY, settings
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn customer contact into one complaints table and early warnings.",
 )
-for commands in (land, send, receive, run, status, show, surges, simulate, demo):
+for commands in (land, send, receive, run, status, show, surges, simulate, demo, vocabulary):
     app.add_typer(commands.app)
 app.add_typer(lake.app, name="lake")
 app.add_typer(send.queue_app, name="queue")

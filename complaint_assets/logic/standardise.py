@@ -21,7 +21,7 @@ from .contract import Contract
 from .drift import Drift, DriftWatch, above, leaves
 from .fields import FieldReader, Fields, Findings, as_text
 from .identify import Keys, cluster_words, delivery_id, normalise_identifier, normalise_text
-from .mask import mask_text
+from .mask import Masker
 from .records import Columns, Record, Refused
 from .timestamps import AmbiguousTime, UnparseableTime
 
@@ -96,6 +96,7 @@ def standardise(
     keys: Keys,
     country: str,
     first_event_date: date,
+    masker: Masker,
     exchange: Exchange | None = None,
 ) -> Standardising:
     """Canonical columns (``Standardised``) and quarantine (``Quarantine``) of the entries of one object.
@@ -105,7 +106,8 @@ def standardise(
     ``country`` is where numbers without country code are dialled. A record that happened before
     ``first_event_date`` is refused. One whose clock was not set (it says 1970, or a day or more after it
     arrived) counts as of its arrival and is flagged. An object none of whose records has a required field is
-    held: it lies in the quarantine as a whole.
+    held: it lies in the quarantine as a whole. ``masker`` has the profile of the environment: whatever people
+    wrote goes through it.
 
     Raises:
         ValueError: the origin is of another source than the contract, or has no UTC time.
@@ -116,7 +118,7 @@ def standardise(
         )
     if origin.received_at.utcoffset() != timedelta(0):
         raise ValueError("received_at must be in UTC")
-    reader = _RecordReader(contract, origin, keys, country, first_event_date)
+    reader = _RecordReader(contract, origin, keys, country, first_event_date, masker)
     common = {
         "channel": origin.channel,
         "source": origin.source,
@@ -221,7 +223,13 @@ class _RecordReader:
     """Reads the records of one object under one contract."""
 
     def __init__(
-        self, contract: Contract, origin: Origin, keys: Keys, country: str, first_event_date: date
+        self,
+        contract: Contract,
+        origin: Origin,
+        keys: Keys,
+        country: str,
+        first_event_date: date,
+        masker: Masker,
     ) -> None:
         self._contract = contract
         self._read = FieldReader(contract)
@@ -236,13 +244,16 @@ class _RecordReader:
         self._above = frozenset(above(path.generic for path in contract.declared))
         self.watch = DriftWatch(contract)
         self._seen: dict[str, int] = {}
-        self._mask_shared: Callable[[str], str] = lru_cache(maxsize=_MASK_CACHE)(
-            lambda value: mask_text(value, country)
-        )
+        self._masker = masker
+        self._mask_shared: Callable[[str], str] = lru_cache(maxsize=_MASK_CACHE)(masker.text)
 
     def drift(self) -> list[Drift]:
         """How the object differs from its contract, names of fields masked as those of attributes are."""
-        return self.watch.found(self._mask_shared)
+        return self.watch.found(self._field_name)
+
+    def _field_name(self, path: str) -> str:
+        """``path`` as it may be shown: what the contract does not name can hold anything."""
+        return path if path in self._known or path in self._mapped else self._mask_shared(path)
 
     def quarantined(self, entry: Record | Refused, reason: str, field: str | None) -> dict[str, Any]:
         """The row of the quarantine for ``entry``, without what all rows share."""
@@ -293,7 +304,7 @@ class _RecordReader:
             "event_date": occurred_at.date(),
             "author_ref": author,
             "subject_refs": identifiers,
-            "text": mask_text(text, self._country, own.phrases) if text else None,
+            "text": self._masker.text(text, own.phrases) if text else None,
             "content_key": self._keys.pseudonym("content", words) if words else None,
             "is_amplification": read.is_amplification(fields, text, flags),
             "rating": read.rating(fields, flags),
@@ -450,7 +461,7 @@ class _RecordReader:
             folded = value.casefold()
             if not any(word in folded for word in own.words):
                 return self._mask_shared(value)
-        return mask_text(value, self._country, own.phrases)
+        return self._masker.text(value, own.phrases)
 
     def _attributes(self, fields: Fields, own: _OwnWords, flags: Findings) -> str:
         """The fields that the contract does not map, as a JSON object of field paths.
@@ -485,7 +496,7 @@ class _RecordReader:
                     known = True
                 if not known and path not in self._known:
                     new.add(path)
-                kept.setdefault(self._mask_shared(path), []).append(self._attribute(leaf, own))
+                kept.setdefault(self._field_name(path), []).append(self._attribute(leaf, own))
 
         for name, value in fields.items():
             keep(value, name, known=False)

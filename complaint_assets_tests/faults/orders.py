@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.faults.homes import (
     CHANNELS,
     START,
@@ -63,6 +64,7 @@ def merged_orders(inbox: Path, orders: int) -> tuple[list[str], int]:
             keys,
             country="NG",
             first_event_date=date(2026, 8, 1),
+            masker=load_masker("analytic", "NG"),
         )
         parts.append(done.deliveries)
     found = []

@@ -18,6 +18,7 @@ from complaint_assets.logic.parse import parse
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.types import to_pandas
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.logic.native_samples import (
     CONTACT_LOG,
     CSAT,
@@ -69,7 +70,15 @@ channels = pytest.mark.parametrize("key", CASES)
 def read(key: tuple[str, str], content: bytes) -> Standardising:
     origin = Origin(*key, "2026-11-10", "a" * 64, datetime(2026, 11, 10, 18, tzinfo=UTC), len(content))
     contract = CONTRACTS[key]
-    result = standardise(parse(io.BytesIO(content), contract), contract, origin, KEYS, "NG", date(2013, 1, 1))
+    result = standardise(
+        parse(io.BytesIO(content), contract),
+        contract,
+        origin,
+        KEYS,
+        "NG",
+        date(2013, 1, 1),
+        load_masker("analytic", "NG"),
+    )
     Standardised.validate(to_pandas(result.deliveries))
     Quarantine.validate(to_pandas(result.quarantine))
     Drifts.validate(to_pandas(result.drift))

@@ -18,6 +18,7 @@ from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.links import CONTACT, link_repeats
 from complaint_assets.logic.parse import parse
 from complaint_assets.logic.standardise import Origin, standardise
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.logic.labelled_stream import CONTRACTS, WORDS, Stream, labelled_stream
 
 KEYS = Keys(b"a key for tests, 32 bytes long..")
@@ -28,7 +29,15 @@ def read(number: int, source: str, content: bytes) -> pa.Table:
     contract = CONTRACTS[source]
     received = datetime(2026, 11, 20, tzinfo=UTC) + timedelta(minutes=number)
     origin = Origin(contract.channel, source, "2026-11-20", hashlib.sha256(content).hexdigest(), received)
-    result = standardise(parse(io.BytesIO(content), contract), contract, origin, KEYS, "NG", date(2013, 1, 1))
+    result = standardise(
+        parse(io.BytesIO(content), contract),
+        contract,
+        origin,
+        KEYS,
+        "NG",
+        date(2013, 1, 1),
+        load_masker("analytic", "NG"),
+    )
     assert not result.quarantine.num_rows
     return result.deliveries
 

@@ -18,6 +18,7 @@ from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.parse import parse
 from complaint_assets.logic.standardise import Origin, standardise
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.conftest import REAL_CONTRACTS
 
 Row = dict[str, str]
@@ -33,7 +34,15 @@ def merged(channel: str, source: str, *paths: Path) -> pa.Table:
         received = datetime(2026, 11, 20, tzinfo=UTC)
         origin = Origin(channel, source, "2026-11-20", sha256(content).hexdigest(), received)
         parts.append(
-            standardise(parse(io.BytesIO(content), contract), contract, origin, keys, "NG", date(2009, 1, 1))
+            standardise(
+                parse(io.BytesIO(content), contract),
+                contract,
+                origin,
+                keys,
+                "NG",
+                date(2009, 1, 1),
+                load_masker("analytic", "NG"),
+            )
         )
     return evaluate(merge_deliveries, pa.concat_tables([part.deliveries for part in parts]))
 

@@ -17,6 +17,7 @@ from complaint_assets.logic.parse import Columns, Record, Refused, parse
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.types import arrow_schema, to_pandas
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.logic.native_samples import (
     CSAT,
     SAMPLES,
@@ -30,6 +31,7 @@ from complaint_assets_tests.logic.native_samples import (
 
 CONTRACTS = load_contracts()
 KEYS = Keys(b"a key for tests, 32 bytes long..")
+MASKER = load_masker("analytic", "NG")
 RECEIVED = datetime(2026, 11, 10, 18, tzinfo=UTC)
 X, SMS, LOG = ("social", "x"), ("sms", "gateway"), ("call_centre", "contact_log")
 
@@ -38,7 +40,7 @@ def standardised(
     content: bytes, by: Contract, sha: str = "a" * 64, received: datetime = RECEIVED
 ) -> Standardising:
     origin = Origin(by.channel, by.source, "2026-11-10", sha, received)
-    return standardise(parse(io.BytesIO(content), by), by, origin, KEYS, "NG", date(2013, 1, 1))
+    return standardise(parse(io.BytesIO(content), by), by, origin, KEYS, "NG", date(2013, 1, 1), MASKER)
 
 
 def rows(key: tuple[str, str], content: bytes | None = None, **more: Any) -> list[dict[str, Any]]:
@@ -352,6 +354,7 @@ def test_other_keys_give_other_pseudonyms() -> None:
         Keys(b"another key of sufficient length"),
         "NG",
         date(2013, 1, 1),
+        MASKER,
     )
     mine = standardised(SAMPLES[SMS], by)
     for column in ("complaint_id", "author_ref", "content_key"):
@@ -374,10 +377,10 @@ def test_versions() -> None:
 def test_a_contract_reads_only_its_own_source() -> None:
     origin = Origin("sms", "other", "2026-11-10T06", "a" * 64, RECEIVED)
     with pytest.raises(ValueError, match="sms/gateway cannot read sms/other"):
-        standardise([], CONTRACTS[SMS], origin, KEYS, "NG", date(2013, 1, 1))
+        standardise([], CONTRACTS[SMS], origin, KEYS, "NG", date(2013, 1, 1), MASKER)
     naive = Origin(*SMS, "2026-11-10T06", "a" * 64, RECEIVED.replace(tzinfo=None))
     with pytest.raises(ValueError, match="UTC"):
-        standardise([], CONTRACTS[SMS], naive, KEYS, "NG", date(2013, 1, 1))
+        standardise([], CONTRACTS[SMS], naive, KEYS, "NG", date(2013, 1, 1), MASKER)
 
 
 JSON_VALUES = st.recursive(
@@ -420,7 +423,7 @@ def test_rows_come_in_the_order_of_the_entries_across_batches(pattern: list[str]
         for n, kind in enumerate(pattern)
     ]
     origin = Origin(*SMS, "2026-11-10T06", "a" * 64, RECEIVED)
-    result = standardise(entries, CONTRACTS[SMS], origin, KEYS, "NG", date(2013, 1, 1))
+    result = standardise(entries, CONTRACTS[SMS], origin, KEYS, "NG", date(2013, 1, 1), MASKER)
     for table, kind in ((result.deliveries, "R"), (result.quarantine, "F")):
         offsets = table["byte_offset"].to_pylist()
         assert offsets == [n for n, of in enumerate(pattern) if of == kind]
@@ -467,7 +470,9 @@ def test_identifiers_are_exchanged_in_one_call_for_many_records() -> None:
         {"i": n, "t": "2026-11-10T08:00:00Z", "tel": f"0803123456{n % 3}", "acc": f"A-{n % 2}"} for n in range(50)
     ]
     origin = Origin(by.channel, by.source, "2026-11-10", "a" * 64, RECEIVED)
-    result = standardise(parse(io.BytesIO(jsonl(*lines)), by), by, origin, KEYS, "NG", date(2013, 1, 1), exchange)
+    result = standardise(
+        parse(io.BytesIO(jsonl(*lines)), by), by, origin, KEYS, "NG", date(2013, 1, 1), MASKER, exchange
+    )
     [wanted] = calls
     assert sorted(wanted) == [
         ("account", "survey/s|a0"),

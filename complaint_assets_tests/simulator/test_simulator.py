@@ -26,6 +26,7 @@ from complaint_assets.logic.standardise import Origin, Standardising, standardis
 from complaint_assets.simulator import Outage, Summary, simulate
 from complaint_assets.simulator.customers import CITIES
 from complaint_assets.simulator.traffic import Plan
+from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.simulator.reading import (
     HOURLY,
     LAGOS,
@@ -42,6 +43,7 @@ from complaint_assets_tests.simulator.reading import (
 REPOSITORY = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 1, tzinfo=UTC)  # a Sunday
 DAYS = 14
+MASKER = load_masker("analytic", "NG")
 DELIVERIES = 20_000
 
 STATES = {
@@ -255,7 +257,9 @@ def standardised(world: World) -> dict[str, list[Standardising]]:
         origin = Origin(channel, source, path.parent.name, sha256(content).hexdigest(), received)
         contract = contracts[channel, source]
         results[f"{channel}/{source}"].append(
-            standardise(parse(io.BytesIO(content), contract), contract, origin, keys, "NG", date(2013, 1, 1))
+            standardise(
+                parse(io.BytesIO(content), contract), contract, origin, keys, "NG", date(2013, 1, 1), MASKER
+            )
         )
     return results
 
