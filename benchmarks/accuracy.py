@@ -136,9 +136,8 @@ def posts() -> None:
         true = [n for n in complaints if labelled[n]["subject"] == subject]
         claimed = [n for n in complaints if said[n] == subject]
         precision, recall, f1[subject] = scores(len(true), len(claimed), len({*true} & {*claimed}))
-        print(
-            f"  {subject:18}{len(true):4} posts  precision {precision:.2f}  recall {recall:.2f}  F1 {f1[subject]:.2f}"
-        )
+        figures = f"precision {precision:.2f}  recall {recall:.2f}  F1 {f1[subject]:.2f}"
+        print(f"  {subject:18} {len(true):4} posts  {figures}")
     told(f"subjects of {len(complaints)} British complaints, macro-F1", sum(f1.values()) / len(f1), 0.55)
     told("of these, network, F1", f1["network"], 0.70)
     clear = [n for n, row in enumerate(labelled) if row["Sentiment"] in "02"]

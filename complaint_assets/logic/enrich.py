@@ -4,6 +4,7 @@ Texts are read once each, however many people wrote them; what the record around
 source's own label, place) is weighed row by row, and rows of which the same is known get the same verdict.
 """
 
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cache, lru_cache
@@ -27,6 +28,8 @@ BATCH = 20_000
 """Rows whose hits are held at once."""
 WORTH_COMPILING = 20_000
 """Rows from which compiled passes repay their start-up; below it the same is worked out without them."""
+_STARTED = "complaint_assets.logic.sentiment_kernel"
+"""Where this module is loaded already, start-up is paid, and every batch takes the compiled passes."""
 REMEMBERED = 50_000
 """Verdicts that are remembered before memory is given back."""
 KEPT = (
@@ -103,7 +106,7 @@ def assemble(batch: pa.Table, found: pa.Table, rules: Rules) -> pa.Table:
 
 def read(batch: pa.Table, rules: Rules) -> pa.Table:
     """What the columns ``READ`` of complaints tell, in the same order: the columns that the enrichment adds."""
-    compiled = batch.num_rows >= WORTH_COMPILING
+    compiled = batch.num_rows >= WORTH_COMPILING or _STARTED in sys.modules
     parts = [_read(batch.slice(start, BATCH), rules, compiled) for start in range(0, batch.num_rows, BATCH)]
     return pa.concat_tables(parts) if parts else _found().empty_table()
 

@@ -53,6 +53,8 @@ def enrich_each(batches: Iterable[pa.Table], rules: Rules) -> Iterator[pa.Table]
 
 
 def _start(rules: Rules) -> None:
+    from . import sentiment_kernel  # noqa: F401  # from here on every piece takes the compiled passes
+
     global _rules
     _rules = rules
 

@@ -162,6 +162,8 @@ def test_places_abroad_two_regions_and_plain_words_decide_nothing() -> None:
     assert one("no network", latitude=51.5, longitude=-0.1)["region"] is None
     assert one("The road from Lagos to Kano has no network")["region"] is None
     assert one("please share the delta of my bill with me")["region"] is None
+    assert one("Delta of my bill, please")["region"] is None, "a capital alone is no place where it is a word too"
+    assert one("no network in Delta")["region"] == "NG-DE"
     assert place.declared("Springfield", place.gazetteer(RULES.places)).region is None
 
 

@@ -2,6 +2,7 @@
 
 import string
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -151,3 +152,11 @@ def test_languages_are_told_apart_and_short_texts_are_not_guessed(compiled: bool
         "": "und",
     }
     assert dict(zip(texts, languages(pa.array(texts), RULES, compiled=compiled).to_pylist(), strict=True)) == texts
+
+
+def test_code_that_cannot_be_kept_anywhere_is_compiled_all_the_same() -> None:
+    from complaint_assets.logic.compiled import jit
+
+    names: dict[str, Any] = {}
+    exec("def twice(number):\n    return 2 * number\n", names)  # noqa: S102  # a function of no file has no cache
+    assert jit(names["twice"])(21) == 42

@@ -80,3 +80,11 @@ def test_the_command_fails_for_unusable_rules_and_says_which(home: Home, tmp_pat
     broken = home.call("taxonomy", "check", tmp_path)
     assert (broken.returncode, "taxonomy.yaml" in broken.stderr) == (1, True)
     assert home.complaints("taxonomy", "check")[0]["categories"] >= 12
+
+
+def test_the_rule_that_the_guide_teaches_works(tmp_path: Path) -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "taxonomy.md").read_text(encoding="utf-8")
+    taught = guide.partition("```yaml\n")[2].partition("```")[0]
+    first = '      - id: faulty\n        examples: ["The router'
+    found = changed(tmp_path, first, taught + first)
+    assert not [finding for finding in found if finding.rule == "device.homehub_lamp"]
