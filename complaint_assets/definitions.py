@@ -11,7 +11,8 @@ from complaint_assets.assets.raw import raw_assets
 from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.standardised import standardised_assets
 from complaint_assets.assets.subjects import subject_links, subjects
-from complaint_assets.assets.surges import surge_forecast, surge_metrics, surges
+from complaint_assets.assets.surge_backtest import surge_backtest
+from complaint_assets.assets.surges import surge_forecast, surge_metrics, surge_transitions, surges
 from complaint_assets.assets.warehouse import complaint_facts
 from complaint_assets.checks import default_checks
 from complaint_assets.checks.freshness import freshness_job
@@ -39,7 +40,9 @@ default_assets = [
     complaint_facts,
     surge_metrics,
     surges,
+    surge_transitions,
     surge_forecast,
+    surge_backtest,
     customer_features,
     subject_links,
     subjects,

@@ -5,7 +5,7 @@ import dagster as dg
 from complaint_assets.assets.marts import customer_features, mart_assets
 from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.subjects import subject_links, subjects
-from complaint_assets.assets.surges import surge_forecast, surges
+from complaint_assets.assets.surges import surge_forecast, surge_transitions, surges
 from complaint_assets.schemas.types import CHANNELS
 
 SERIALISE = "complaints/serialise"
@@ -13,7 +13,16 @@ SERIALISE = "complaints/serialise"
 
 BUILD_TAGS = {SERIALISE: "build"}
 
-PUBLISHED = [surges, surge_forecast, customer_features, subject_links, subjects, *mart_assets, *report_assets]
+PUBLISHED = [
+    surges,
+    surge_transitions,
+    surge_forecast,
+    customer_features,
+    subject_links,
+    subjects,
+    *mart_assets,
+    *report_assets,
+]
 """What has no partitions and is made anew from the warehouse as a whole."""
 UNPARTITIONED = dg.AssetSelection.assets(*PUBLISHED)
 
@@ -75,5 +84,13 @@ publish_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
+backtest_job = dg.define_asset_job(
+    "backtest",
+    selection=dg.AssetSelection.assets("surge_backtest"),
+    description="Replay the newest weeks with planted outages: how far surges can be trusted.",
+    tags=BUILD_TAGS,
+    executor_def=dg.in_process_executor,
+)
+
 build_jobs = [build_job, build_dates_job, restate_metrics_job, publish_job]
-default_jobs = [*ingest_jobs, *build_jobs]
+default_jobs = [*ingest_jobs, *build_jobs, backtest_job]

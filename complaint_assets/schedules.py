@@ -6,7 +6,7 @@ import dagster as dg
 
 from complaint_assets.automation import RANGE_END, RANGE_START
 from complaint_assets.checks.freshness import freshness_job
-from complaint_assets.jobs import publish_job
+from complaint_assets.jobs import backtest_job, publish_job
 from complaint_assets.partitions import DAY
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
 
@@ -50,8 +50,18 @@ freshness_hourly = dg.ScheduleDefinition(
     description="Looks at the newest slot of every channel.",
 )
 
+backtest_weekly = dg.ScheduleDefinition(
+    name="weekly_backtest",
+    job=backtest_job,
+    cron_schedule="15 3 * * 1",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Proves surge detection on the newest weeks, Mondays at 03:15 UTC.",
+)
+
 default_schedules = [
     *(build_batch_schedule(channel) for channel in BATCH_CHANNELS),
     publish_daily,
     freshness_hourly,
+    backtest_weekly,
 ]

@@ -5,7 +5,7 @@ from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
-from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
+from complaint_assets.schemas.surges import SurgeBacktest, SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
 from complaint_assets.schemas.types import Table
 from complaint_assets.schemas.warehouse import ComplaintFacts
 
@@ -20,7 +20,9 @@ WAREHOUSE_TABLES: dict[str, type[Table]] = {
     "complaint_facts": ComplaintFacts,
     "surge_metrics": SurgeMetrics,
     "surges": Surges,
+    "surge_transitions": SurgeTransitions,
     "surge_forecast": SurgeForecast,
+    "surge_backtest": SurgeBacktest,
     "customer_features": CustomerFeatures,
     "subject_links": SubjectLinks,
     "subjects": Subjects,

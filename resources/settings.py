@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         default=15, ge=1, le=60, description="How often the streaming channels are looked at."
     )
     sensor_seconds: int = Field(default=30, ge=5, le=3600, description="How often the other sensors look.")
+    calendar: Path | None = Field(
+        default=None, description="YAML file of holidays and subscribers by region, for surges."
+    )
     webhook: str = Field(default="", description="Alerts are also posted to this URL.")
     port: int = Field(default=3000, ge=1, le=65535, description="First port tried for the UI, on loopback.")
 

@@ -1,9 +1,12 @@
 """Layer surges: counts against expectation, the incidents in them, and what the next day should bring."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import dagster as dg
+import ibis
 import pandas as pd
 import pyarrow as pa
 
@@ -17,23 +20,31 @@ from complaint_assets.assets.common import (
     run_dates,
     table_metadata,
 )
+from complaint_assets.assets.enriched import ENRICHED
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
+from complaint_assets.calendars import load_calendar
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.forecast import forecast
 from complaint_assets.logic.identify import Keys
-from complaint_assets.logic.incidents import find_surges
+from complaint_assets.logic.incidents import find_surges, transitions
+from complaint_assets.logic.phrases import phrases
 from complaint_assets.logic.plan import BASELINE_DAYS, metric_inputs
 from complaint_assets.logic.surge_metrics import hourly_counts
 from complaint_assets.logic.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
-from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
+from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
+from complaint_assets.taxonomy import load_rules
 from resources.failpoints import failpoint
+from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import ON_COMMIT, Warehouse
 
 METRICS = arrow_schema(SurgeMetrics)
+EVIDENCE_DAYS = 7
+"""How long before the newest incident an incident is told with words and examples."""
+EXAMPLES = 5
 
 
 def counts_between(warehouse: Warehouse, first: object, last: object) -> pa.Table:
@@ -59,7 +70,7 @@ def counts_between(warehouse: Warehouse, first: object, last: object) -> pa.Tabl
     owners=[OWNER],
     kinds={"duckdb", "pandas"},
     tags={"pii": "none"},
-    code_version="1",
+    code_version="2",
     metadata=table_metadata(SurgeMetrics, partition_expr="event_date"),
     retry_policy=RETRIES,
     freshness_policy=STREAMING_FRESHNESS,
@@ -83,13 +94,19 @@ def surge_metrics(
         return dg.MaterializeResult(value=frame)
     inputs = {day: metric_inputs(facts, day, as_of) for day in dates}
     counts = counts_between(warehouse, dates[0] - timedelta(days=BASELINE_DAYS), dates[-1])
-    rows = from_pandas(measure(counts, dates, as_of), SurgeMetrics)
+    rows = from_pandas(measure(counts, dates, as_of, load_calendar(settings().calendar)), SurgeMetrics)
     failpoint("metrics.computed")
     outputs = digests_by(rows, "event_date")
     frame = to_pandas(rows)
     frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "surge_metrics", inputs, outputs, fence)
     per_day = rows.group_by("event_date").aggregate(
-        [("subjects", "sum"), ("expected", "sum"), ("amplifications", "sum"), ("score", "max")]
+        [
+            ("subjects", "sum"),
+            ("expected", "sum"),
+            ("upper_95", "sum"),
+            ("amplifications", "sum"),
+            ("score", "max"),
+        ]
     )
     add_partition_metadata(
         context,
@@ -112,7 +129,7 @@ def surge_metrics(
     owners=[OWNER],
     kinds={"duckdb", "pandas"},
     tags={"pii": "none"},
-    code_version="1",
+    code_version="2",
     metadata=table_metadata(Surges),
     retry_policy=RETRIES,
     freshness_policy=STREAMING_FRESHNESS,
@@ -122,15 +139,95 @@ def surge_metrics(
         "replaying all hours in order. A rerun or a restatement keeps their ids."
     ),
 )
-def surges(surge_metrics: pd.DataFrame, stores: Stores) -> dg.MaterializeResult[pd.DataFrame]:
+def surges(
+    surge_metrics: pd.DataFrame, stores: Stores, warehouse: Warehouse
+) -> dg.MaterializeResult[pd.DataFrame]:
     """Find the incidents."""
-    keys = Keys(stores.vault.secret)
-    found = find_surges(surge_metrics, partial(keys.pseudonym, "surge"))
-    frame = to_pandas(from_pandas(found, Surges))
+    home = settings()
+    pseudonym = partial(Keys(stores.vault.secret).pseudonym, "surge")
+    gravity = {name: float(known.severity) for name, known in load_rules(home.country).categories.items()}
+    found = find_surges(surge_metrics, pseudonym, calendar=load_calendar(home.calendar), gravity=gravity)
+    frame = to_pandas(from_pandas(with_evidence(found, stores, warehouse), Surges))
+    is_open = frame["status"] == "open"
     return dg.MaterializeResult(
         value=frame,
-        metadata={"dagster/row_count": len(frame), "open": int((frame["status"] == "open").sum())},
+        metadata={
+            "dagster/row_count": len(frame),
+            "open": int(is_open.sum()),
+            "excess_of_open": float(frame["excess"][is_open].sum() or 0),
+        },
     )
+
+
+def with_evidence(found: pd.DataFrame, stores: Stores, warehouse: Warehouse) -> pd.DataFrame:
+    """``found`` with phrases and example complaints of the incidents of the last ``EVIDENCE_DAYS`` days."""
+    if found.empty:
+        return found
+    lately = found["last_hour_at"].max() - timedelta(days=EVIDENCE_DAYS)
+    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
+    with warehouse.session() as connection:
+        facts = warehouse.ibis_table(connection, "complaint_facts", FACTS)
+        for row in rows:
+            if row["last_hour_at"] >= lately:
+                row["example_ids"] = examples(facts, row)
+                row["phrases"] = words_of(stores, row)
+    return pd.DataFrame(rows, columns=found.columns)
+
+
+def examples(facts: ibis.Table, surge: Mapping[str, Any]) -> list[str]:
+    """Ids of the gravest complaints of ``surge``."""
+    inside = facts.filter(
+        facts.is_complaint, facts.event_hour.between(surge["started_at"].floor("h"), surge["last_hour_at"])
+    )
+    for key in ("channel", "category"):
+        if isinstance(surge[key], str):
+            inside = inside.filter(inside[key] == surge[key])
+    if len(surge["regions"]):
+        inside = inside.filter(inside.region.isin(list(surge["regions"])))
+    gravest = inside.order_by(inside.severity.desc(), inside.complaint_id).limit(EXAMPLES)
+    return list(gravest.complaint_id.to_pyarrow().to_pylist())
+
+
+def words_of(stores: Stores, surge: Mapping[str, Any]) -> list[str]:
+    """Phrases of ``surge`` against the same matter in the day before."""
+    begin, end = surge["started_at"], surge["last_hour_at"] + timedelta(hours=1)
+    texts = stores.tables.scan(
+        "enriched_complaints",
+        ENRICHED,
+        columns=["complaint_id", "subject_id", "occurred_at", "channel", "category", "region", "masked_text"],
+        where=[("event_date", ">=", (begin - timedelta(days=1)).date()), ("event_date", "<=", end.date())],
+    )
+    inside, before = [], []
+    for row in texts.to_pylist():
+        if not row["masked_text"] or any(
+            isinstance(surge[key], str) and row[key] != surge[key] for key in ("channel", "category")
+        ):
+            continue
+        said = (row["subject_id"] or row["complaint_id"], row["masked_text"])
+        if row["occurred_at"] < begin:
+            before.append(said)
+        elif row["occurred_at"] < end and (not len(surge["regions"]) or row["region"] in set(surge["regions"])):
+            inside.append(said)
+    return phrases(inside, before)
+
+
+@dg.asset(
+    group_name="surges",
+    owners=[OWNER],
+    kinds={"duckdb", "pandas"},
+    tags={"pii": "none"},
+    code_version="1",
+    metadata=table_metadata(SurgeTransitions),
+    retry_policy=RETRIES,
+    freshness_policy=STREAMING_FRESHNESS,
+    pool=WAREHOUSE_POOL,
+    description="What happened to each incident and when: opened, updated, escalated, resolved, reopened.",
+)
+def surge_transitions(surges: pd.DataFrame, stores: Stores) -> dg.MaterializeResult[pd.DataFrame]:
+    """List the changes of all incidents."""
+    keys = Keys(stores.vault.secret)
+    frame = to_pandas(from_pandas(transitions(surges, partial(keys.pseudonym, "surge")), SurgeTransitions))
+    return dg.MaterializeResult(value=frame, metadata={"dagster/row_count": len(frame)})
 
 
 @dg.asset(

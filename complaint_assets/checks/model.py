@@ -13,7 +13,7 @@ from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
-from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
+from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
 from complaint_assets.schemas.types import CHANNELS, Table, arrow_schema
 from complaint_assets.schemas.validate import breaches
 from complaint_assets.schemas.warehouse import ComplaintFacts
@@ -169,6 +169,7 @@ model_checks = [
             ("complaint_facts", ComplaintFacts, True, "complaint_id", True),
             ("surge_metrics", SurgeMetrics, True, "bucket_start", True),
             ("surges", Surges, False, "surge_id", True),
+            ("surge_transitions", SurgeTransitions, False, "transition_id", True),
             ("surge_forecast", SurgeForecast, False, "bucket_start", False),
             ("customer_features", CustomerFeatures, False, "subject_id", True),
             ("subject_links", SubjectLinks, False, "left", False),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .calendar import silences
 from .counts import (
     Flags,
     Groups,
@@ -33,6 +34,7 @@ _SHARE_COUNTS = 20.0
 _LEVEL_COUNTS = 60.0
 _USUAL_DISPERSION = 0.15  # of one series: gamma noise of shape 6
 _DISPERSION_WEIGHT = 100.0
+_YOUNG_DISPERSION = 0.2
 _MASK_PASSES = 2
 _MASK_SCORE = 3.5
 _MOST_MASKED = 0.15  # a node that is high more often than this has a new level, which must be learnt
@@ -63,17 +65,33 @@ class Baseline:
         return expected + self.dispersion[:, None] * expected**2
 
 
-def fit(subjects: Reals, known: Flags, channel: Whole, category: Whole, region: Whole) -> Baseline:
+def fit(
+    subjects: Reals,
+    known: Flags,
+    channel: Whole,
+    category: Whole,
+    region: Whole,
+    *,
+    apart: Flags | None = None,
+    contacts: Reals | None = None,
+) -> Baseline:
     """Learn the baseline.
 
     Args:
         subjects: [series, hour] of the ``HISTORY_HOURS`` before the day.
         known: series with any count in them. The others get an expectation and influence nothing.
         channel: code per series, as are ``category`` and ``region``.
+        apart: days that are like no other, such as holidays: nothing is learnt from them.
+        contacts: [series, hour] contacts of any kind, which tell a silent source from quiet customers;
+            ``subjects`` if None.
     """
     series = len(subjects)
     cells = Groups(series, channel, category)
     days = _heard_days(subjects, channel)
+    if apart is not None:
+        days &= ~apart
+    channels = Groups(series, channel)
+    heard_contacts = channels.sum(subjects if contacts is None else contacts)
     heard = np.repeat(days & known[:, None], 24, axis=1)
     nodes = [
         Groups(series, *codes) for codes in ((), (category,), (region,), (category, region), (channel, category))
@@ -89,6 +107,8 @@ def fit(subjects: Reals, known: Flags, channel: Whole, category: Whole, region: 
         if left:
             variance = expected + dispersion[:, None] * expected**2
             surging = _surging(counted, expected, variance, nodes)
+            silent, catching = silences(heard_contacts, channels.sum(expected))
+            surging |= (silent + catching > 0)[channels.of]
             clean = np.where(surging, expected, counted)
 
     places = Groups(series, category, region)
@@ -96,7 +116,9 @@ def fit(subjects: Reals, known: Flags, channel: Whole, category: Whole, region: 
     level = (places.sum(clean[:, recent].sum(1)) + _LEVEL_COUNTS) / (
         places.sum(expected[:, recent].sum(1)) + _LEVEL_COUNTS
     )
-    return Baseline(weekly * level[places.of][:, None], dispersion, days.sum(1) >= WARM_UP_DAYS, heard)
+    # A profile learnt from few weeks errs; what it errs by looks like noise.
+    young = _YOUNG_DISPERSION * np.maximum(7 / np.maximum(days.sum(1), 1) - 1 / 4, 0.0)
+    return Baseline(weekly * level[places.of][:, None], dispersion + young, days.sum(1) >= WARM_UP_DAYS, heard)
 
 
 def _heard_days(subjects: Reals, channel: Whole) -> Flags:
@@ -201,9 +223,11 @@ def _surging(observed: Reals, expected: Reals, variance: Reals, nodes: list[Grou
         sums = [groups.sum(values) for values in (observed, expected, variance)]
         high = np.zeros(sums[0].shape, dtype=bool)
         for length, (seen, mean, spread) in window_sums(*sums, windows=(1, 3)):
-            numerator, denominator = (part.sum(1) for part in extra_dispersion(seen, mean, spread))
             weight = 168 * (mean**2).mean(1)
-            extra = shrunk_dispersion(numerator, denominator, usual_dispersion(), weight)
+            extra = np.zeros(len(mean))
+            for _ in range(2):
+                cells = extra_dispersion(seen, mean, spread, extra[:, None])
+                extra = shrunk_dispersion(cells[0].sum(1), cells[1].sum(1), usual_dispersion(), weight)
             whole = spread + extra[:, None] * mean**2
             at = np.nonzero((seen - mean >= 2) & (seen - mean > 2.5 * np.sqrt(whole)))
             hits = np.zeros((len(mean), mean.shape[1] + length + 1), dtype=bool)

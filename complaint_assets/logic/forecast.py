@@ -60,8 +60,12 @@ def forecast(counts: pa.Table | pd.DataFrame, as_of: datetime, horizon_hours: in
         (cube.names[1], Groups(ready.size, cube.codes[1][ready])),
     ):
         seen, usual, usual_spread, mean, spread = (groups.sum(values) for values in measures)
-        numerator, denominator = (part.sum(1) for part in extra_dispersion(seen, usual, usual_spread))
-        extra = shrunk_dispersion(numerator, denominator, usual_dispersion(), 168 * (usual**2).mean(1))
+        extra = np.zeros(len(seen))
+        for _ in range(2):
+            cells = extra_dispersion(seen, usual, usual_spread, extra[:, None])
+            extra = shrunk_dispersion(
+                cells[0].sum(1), cells[1].sum(1), usual_dispersion(), 168 * (usual**2).mean(1)
+            )
         mean, variance = rounded(mean), rounded(spread + extra[:, None] * mean**2)
         labels = pa.array(names, pa.string()).take(pa.array(groups.keys[0]))
         size = len(labels)
@@ -73,7 +77,12 @@ def forecast(counts: pa.Table | pd.DataFrame, as_of: datetime, horizon_hours: in
                     "expected": mean.ravel(),
                     **{
                         name: quantile(level, mean, variance).ravel()
-                        for name, level in (("lower_80", 0.1), ("upper_80", 0.9), ("upper_95", 0.975))
+                        for name, level in (
+                            ("lower_80", 0.1),
+                            ("upper_80", 0.9),
+                            ("lower_95", 0.025),
+                            ("upper_95", 0.975),
+                        )
                     },
                 },
                 schema=_SCHEMA,

@@ -49,7 +49,9 @@ def traffic(seed: int, *, days: int = DAYS, outage: bool) -> pd.DataFrame:
                 ]
     frame = pd.DataFrame(rows, columns=["bucket_start", "channel", "category", "region", "subjects"])
     frame = frame[frame["subjects"] > 0]
-    return frame.assign(complaints=frame["subjects"], amplifications=0)
+    split = rng.multinomial(frame["subjects"].to_numpy(), [0.25] * 4).cumsum(axis=1)
+    quarters = {f"by_{15 * n}": split[:, n - 1] for n in (1, 2, 3)}
+    return frame.assign(**quarters, complaints=frame["subjects"], amplifications=0)
 
 
 def dates(count: int = DAYS) -> list[date]:
@@ -189,10 +191,23 @@ def test_subjects_are_counted_once_and_reposts_weigh_nothing() -> None:
         "region": "NG-LA",
         "is_repeat": False,
     }
+    later = at.replace(minute=40)
     rows = [
-        {"complaint_id": "a", "subject_id": "s1", "is_complaint": True, "is_amplification": False},
+        {
+            "complaint_id": "a",
+            "subject_id": "s1",
+            "is_complaint": True,
+            "is_amplification": False,
+            "occurred_at": at,
+        },
         {"complaint_id": "b", "subject_id": "s1", "is_complaint": True, "is_amplification": False},
-        {"complaint_id": "c", "subject_id": None, "is_complaint": True, "is_amplification": False},
+        {
+            "complaint_id": "c",
+            "subject_id": None,
+            "is_complaint": True,
+            "is_amplification": False,
+            "occurred_at": later,
+        },
         {"complaint_id": "d", "subject_id": "s2", "is_complaint": False, "is_amplification": True},
     ]
     schema = pa.schema([field.with_nullable(True) for field in arrow_schema(ComplaintFacts)])
@@ -203,6 +218,7 @@ def test_subjects_are_counted_once_and_reposts_weigh_nothing() -> None:
 
     found = evaluate(expression, table).to_pylist()
     assert [(row["subjects"], row["complaints"], row["amplifications"]) for row in found] == [(2, 3, 1)]
+    assert [(row["by_15"], row["by_30"], row["by_45"]) for row in found] == [(1, 1, 2)]
 
 
 def test_without_data_there_is_nothing_and_no_error() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_scalar
 
 SENTIMENT_BANDS = ("negative", "neutral", "positive", "unmeasured")
 
@@ -87,6 +88,6 @@ def records(frame: pd.DataFrame, *columns: str) -> list[dict[str, Any]]:
     if frame.empty:
         return []
     return [
-        {str(key): None if pd.isna(value) else value for key, value in row.items()}
+        {str(key): None if is_scalar(value) and pd.isna(value) else value for key, value in row.items()}
         for row in frame.sort_values(list(columns)).to_dict("records")
     ]

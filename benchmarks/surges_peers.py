@@ -1,0 +1,174 @@
+"""Other detectors on the same companies at the same budget of false alarms.
+
+    python benchmarks/surges_peers.py [--seeds 4]
+
+Every peer scores each node of the lattice (single series to the whole company) hour by hour from eight weeks
+of its own history, uncleaned as in its definition. Its threshold is the least at which the quiet companies
+show one false alarm a week, alarms of all nodes within twelve hours counted as one: more lenient than what the
+detector is held to. A hit is an alarm of a node that shares series with the outage, in its time.
+``leaf FDR`` is Benjamini-Hochberg over the single series of each hour, with our expectations.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from complaint_assets.logic.counts import Groups, score
+from complaint_assets.simulator.company import HISTORY_WEEKS, Company, company
+from complaint_assets.simulator.measure import FIRST_DAYS, measured
+
+Reals = npt.NDArray[np.float64]
+BEGIN = HISTORY_WEEKS * 168
+MERGED_HOURS = 12
+GRACE_HOURS = 4
+LEVELS = ((), (0,), (1,), (2,), (1, 2), (0, 1), (0, 2), (0, 1, 2))
+
+
+def nodes(made: Company) -> tuple[Reals, npt.NDArray[np.bool_]]:
+    """[node, hour] counts of the lattice and [node, series] members."""
+    series = len(made.rate)
+    parts = [Groups(series, *(made.codes[key] for key in level)) for level in LEVELS]
+    counts = np.concatenate([groups.sum(made.hourly.astype(float)) for groups in parts])
+    members = np.concatenate([groups.of == np.arange(groups.keys.shape[1])[:, None] for groups in parts])
+    return counts, members
+
+
+def same_hour(counts: Reals, days: range) -> Iterator[tuple[int, Reals]]:
+    """Per hour after the history, the counts at the same hour of so many days before."""
+    for hour in range(BEGIN, counts.shape[1]):
+        yield hour, counts[:, [hour - 24 * day for day in days]]
+
+
+def ears(counts: Reals, first: int, total: int = 1) -> Reals:
+    """EARS C1 (first = 1) and C2 (3) on the same hour of the day; C3 sums C2 over three days."""
+    scores = np.zeros(counts.shape)
+    for hour, past in same_hour(counts, range(first, first + 7)):
+        scores[:, hour] = (counts[:, hour] - past.mean(1)) / np.maximum(past.std(1, ddof=1), 0.5)
+    if total > 1:
+        lifted = np.maximum(scores - 1, 0)
+        scores = lifted + sum(np.roll(lifted, 24 * lag, axis=1) for lag in range(1, total))
+    return scores
+
+
+def median_mad(counts: Reals) -> Reals:
+    """Seasonal median and MAD over the same hour of the week."""
+    scores = np.zeros(counts.shape)
+    for hour, past in same_hour(counts, range(7, 57, 7)):
+        middle = np.median(past, axis=1)
+        spread = 1.4826 * np.median(np.abs(past - middle[:, None]), axis=1)
+        scores[:, hour] = (counts[:, hour] - middle) / np.maximum(spread, np.sqrt(np.maximum(middle, 0.25)))
+    return scores
+
+
+def farrington(counts: Reals) -> Reals:
+    """As Farrington flexible: quasi-Poisson level of the same hour of week and its neighbours, reweighted once."""
+    scores = np.zeros(counts.shape)
+    lags = [168 * week + beside for week in range(1, 9) for beside in (-1, 0, 1)]
+    for hour in range(BEGIN, counts.shape[1]):
+        past = counts[:, [hour - lag for lag in lags if hour - lag >= 0]]
+        weights = np.ones(past.shape)
+        for _ in range(2):
+            mean = np.maximum((past * weights).sum(1) / weights.sum(1), 0.02)
+            phi = np.maximum((weights * (past - mean[:, None]) ** 2).sum(1) / mean / (weights.sum(1) - 1), 1.0)
+            anscombe = (
+                1.5
+                * (past ** (2 / 3) - mean[:, None] ** (2 / 3))
+                / np.sqrt(phi)[:, None]
+                / mean[:, None] ** (1 / 6)
+            )
+            weights = 1 / np.maximum(anscombe, 1.0) ** 2 * (anscombe > 2.58) + (anscombe <= 2.58)
+        scores[:, hour] = score(counts[:, hour], mean, mean * np.maximum(phi, 1.02))
+    return scores
+
+
+def cusum(counts: Reals) -> Reals:
+    """Negative binomial CUSUM against three times the mean of the same hour of the week; reset after a day."""
+    scores, state = np.zeros(counts.shape), np.zeros(len(counts))
+    for hour, past in same_hour(counts, range(7, 57, 7)):
+        mean = np.maximum(past.mean(1), 0.05)
+        size = 6.0
+        gain = counts[:, hour] * (np.log(3) + np.log((size + mean) / (size + 3 * mean))) - size * np.log(
+            (size + 3 * mean) / (size + mean)
+        )
+        state = np.maximum(state + gain, 0.0) * (hour % 24 != 5)
+        scores[:, hour] = state
+    return scores
+
+
+def leaf_fdr(made: Company) -> Reals:
+    """-log10 of the adjusted chance of each single series in its hour; other nodes never alarm."""
+    cube = measured(made, refit_days=7)
+    seen, mean, variance = (cube.measures[name] for name in ("subjects", "expected", "variance"))
+    scores = score(seen, np.maximum(mean, 1e-6), np.maximum(variance, 1e-6))
+    order = np.argsort(-scores, axis=0)
+    ranked = np.take_along_axis(scores, order, axis=0)
+    adjusted = ranked - np.log10(len(seen) / np.arange(1, len(seen) + 1))[:, None]
+    adjusted = np.maximum.accumulate(adjusted[::-1], axis=0)[::-1]
+    back = np.empty_like(adjusted)
+    np.put_along_axis(back, order, adjusted, axis=0)
+    return np.concatenate([np.zeros((len(seen), FIRST_DAYS * 24)), back], axis=1)
+
+
+PEERS: dict[str, Callable[[Reals], Reals]] = {
+    "EARS C1": lambda counts: ears(counts, 1),
+    "EARS C2": lambda counts: ears(counts, 3),
+    "EARS C3": lambda counts: ears(counts, 3, 3),
+    "seasonal median/MAD": median_mad,
+    "Farrington-like": farrington,
+    "CUSUM": cusum,
+}
+
+
+def alarms(best: Reals, threshold: float) -> int:
+    """Alarms of the whole company, those within twelve hours being one."""
+    at = np.flatnonzero(best[BEGIN:] >= threshold)
+    return int(at.size > 0) + int((np.diff(at) > MERGED_HOURS).sum())
+
+
+def threshold_for(quiet: list[Reals], weeks: int) -> float:
+    """The least at which the quiet companies show one alarm a week."""
+    levels = np.unique(np.concatenate([best[BEGIN:] for best in quiet]))[::-1]
+    # From above: below some level alarms never end, and so are one.
+    for higher, level in zip([np.inf, *levels], levels, strict=False):
+        if sum(alarms(best, level) for best in quiet) > weeks:
+            return float(higher)
+    return float(levels[-1])
+
+
+def main(seeds: range) -> None:
+    pairs = [(company(seed), company(seed + 500, events_per_week=0)) for seed in seeds]
+    lattices = [(nodes(surging), nodes(quiet)) for surging, quiet in pairs]
+    print(f"{4 * len(seeds)} quiet weeks; recall of outages with 20 excess complaints or more")
+    print("detector              threshold   2x    3x    5x+   mean delay h  nodes alarmed per outage")
+    for name in [*PEERS, "leaf FDR"]:
+        surging, quiet = [], []
+        for (one, two), ((counts, members), (calm, _)) in zip(pairs, lattices, strict=True):
+            if name == "leaf FDR":
+                surging.append((leaf_fdr(one), np.eye(len(one.rate), dtype=bool)))
+                quiet.append(leaf_fdr(two).max(0))
+            else:
+                surging.append((PEERS[name](counts), members))
+                quiet.append(PEERS[name](calm).max(0))
+        limit = threshold_for(quiet, 4 * len(seeds))
+        hits: dict[float, list[bool]] = {2.0: [], 3.0: [], 5.0: []}
+        delays, alarmed = [], []
+        for (one, _), (scores, members) in zip(pairs, surging, strict=True):
+            for event in one.events:
+                if event.excess < 20 or event.size < 2:
+                    continue
+                end = event.start + event.hours + GRACE_HOURS
+                high = (scores[:, event.start : end] >= limit) & (members & event.series).any(1)[:, None]
+                hits[min(event.size, 5.0)].append(bool(high.any()))
+                if high.any():
+                    delays.append(int(np.argmax(high.any(0))))
+                    alarmed.append(int(high.any(1).sum()))
+        recalls = "  ".join(f"{np.mean(values):.2f}" for values in hits.values())
+        print(f"{name:20} {limit:9.2f}   {recalls}  {np.mean(delays):10.2f} {np.mean(alarmed):18.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=4)
+    main(range(1000, 1000 + parser.parse_args().seeds))

@@ -1,0 +1,86 @@
+"""Days that are like another day of the week: holidays, and what else is known beforehand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from .counts import Reals, Whole
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True)
+class Holiday:
+    """A day that resembles ``like`` (0 = Monday), with ``factor`` times the usual."""
+
+    name: str
+    like: int = 6
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Holidays by date, and subscribers by region where they are known."""
+
+    holidays: Mapping[date, Holiday] = field(default_factory=dict)
+    subscribers: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "Calendar":
+        """From what a file holds: ``holidays`` (date, name, like, factor) and ``subscribers`` (region: number).
+
+        Raises:
+            ValueError: a key or value is wrong; the message names it.
+        """
+        unknown = set(content) - {"holidays", "subscribers"}
+        if unknown:
+            raise ValueError(f"unknown keys: {', '.join(sorted(map(str, unknown)))}")
+        holidays = {}
+        for entry in content.get("holidays") or []:
+            if not isinstance(entry, Mapping) or not isinstance(entry.get("date"), date):
+                raise ValueError(f"holidays: each needs a date as YYYY-MM-DD and a name; found {entry!r}")
+            like, factor = entry.get("like", "sunday"), entry.get("factor", 1.0)
+            if like not in WEEKDAYS:
+                raise ValueError(f"holidays: {entry['date']}: like must be one of {', '.join(WEEKDAYS)}")
+            if not isinstance(factor, int | float) or not 0 < factor <= 10:
+                raise ValueError(f"holidays: {entry['date']}: factor must be a number above 0, at most 10")
+            holidays[entry["date"]] = Holiday(str(entry.get("name", "")), WEEKDAYS.index(like), float(factor))
+        subscribers = content.get("subscribers") or {}
+        wrong = [r for r, n in subscribers.items() if not isinstance(n, int | float) or n <= 0]
+        if wrong:
+            raise ValueError(f"subscribers: {', '.join(map(str, wrong))}: must be a number above 0")
+        return cls(holidays, {str(region): float(number) for region, number in subscribers.items()})
+
+    def hours(self, day: date) -> tuple[Whole, float]:
+        """The hours of the week from Monday on that ``day`` is like, and its factor."""
+        holiday = self.holidays.get(day)
+        weekday = day.weekday() if holiday is None else holiday.like
+        return weekday * 24 + np.arange(24), 1.0 if holiday is None else holiday.factor
+
+
+NO_CALENDAR = Calendar()
+
+
+def silences(contacts: Reals, expected: Reals, enough: float = 8.0) -> tuple[Reals, Reals]:
+    """Hours in which a channel is silent, and hours in which it catches up, as 1 and 0 [channel, hour].
+
+    Silent: nothing came although, since the last contact, so much was expected that chance does not explain it
+    (``enough`` = 8: once in 3,000). Catching up: more than usual comes right after such a silence, until what
+    was missed has come, for a day at most. Each hour is told from itself and those before.
+    """
+    silent, catching = np.zeros(contacts.shape), np.zeros(contacts.shape)
+    missed = np.zeros(len(contacts))
+    owed, since = np.zeros(len(contacts)), np.zeros(len(contacts))
+    for hour in range(contacts.shape[1]):
+        came, usual = contacts[:, hour], expected[:, hour]
+        ended = (came > 0) & (missed >= enough)
+        owed, since = np.where(ended, missed, owed), np.where(ended, 0, since + 1)
+        more = (came > usual) & (owed > 0) & (since < 24)
+        catching[:, hour] = more
+        owed = np.where(more, owed - (came - usual), np.where(came > 0, 0.0, owed))
+        missed = np.where(came > 0, 0.0, missed + usual)
+        silent[:, hour] = missed >= enough
+    return silent, catching
