@@ -9,7 +9,19 @@ from pathlib import Path
 
 import typer
 
-from complaint_assets.cli import demo, keys, land, quarantine, run, show, simulate, status, surges, taxonomy
+from complaint_assets.cli import (
+    customers,
+    demo,
+    keys,
+    land,
+    quarantine,
+    run,
+    show,
+    simulate,
+    status,
+    surges,
+    taxonomy,
+)
 from complaint_assets.cli.common import WrongUse, err
 from resources.settings import REPOSITORY, settings
 
@@ -24,6 +36,7 @@ for commands in (land, run, status, show, surges, simulate, demo):
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(customers.app, name="customers")
 
 
 def prepare_environment() -> None:
