@@ -336,7 +336,11 @@ def test_equal_content_shares_a_key_whoever_says_it() -> None:
         jsonl(*(sms_message(n, text=text) for n, text in enumerate(["No data!!", "no data 😡", "No signal"]))),
     )
     assert first["content_key"] == second["content_key"] != third["content_key"]
-    assert rows(SMS, jsonl(sms_message(text="😡")))[0]["content_key"] is None
+    # Without words, like meets like by all that there is.
+    angry, again, sad = rows(
+        SMS, jsonl(*(sms_message(n, text=text) for n, text in enumerate(["😡", " 😡", "😢"])))
+    )
+    assert angry["content_key"] == again["content_key"] != sad["content_key"]
 
 
 def test_other_keys_give_other_pseudonyms() -> None:
