@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     link_alarm: int = Field(
         default=20, ge=2, description="A check warns of customers with more linked identifiers than this."
     )
+    link_probable: bool = Field(
+        default=False, description="Whether subjects may be linked by the likeness of names, in a table apart."
+    )
     contracts: str = Field(
         default="", description="More contract folders, separated as in PATH, beside the built-in ones."
     )

@@ -166,6 +166,18 @@ class Vault:
             rows = connection.execute("SELECT * FROM subjects WHERE subject_id = ?", (subject_id,)).fetchall()
         return [_open(self._keys, _Row(*row))[1] for row in rows]
 
+    def identifiers(self) -> Iterator[tuple[str, Identifier]]:
+        """Every subject with its identifier, decrypted; nothing of it may be kept outside the vault."""
+        last = ""
+        with self._connection() as connection:
+            self._check(connection)
+            while rows := connection.execute(
+                "SELECT * FROM subjects WHERE subject_id > ? ORDER BY subject_id LIMIT ?", (last, _ASK)
+            ).fetchall():
+                for row in rows:
+                    yield row[0], _open(self._keys, _Row(*row))[1]
+                last = rows[-1][0]
+
     def forget(self, subject_id: str) -> bool:
         """Shred the key and the lookup of ``subject_id``; whether it was known."""
         with self._lock, self._connection() as connection:

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from complaint_assets.cli import (
+    customers,
     demo,
     keys,
     lake,
@@ -41,6 +42,7 @@ app.add_typer(send.queue_app, name="queue")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(customers.app, name="customers")
 
 
 def prepare_environment() -> None:

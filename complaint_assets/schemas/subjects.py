@@ -1,6 +1,6 @@
 """Which subjects are one customer: what was declared together, and what follows from it."""
 
-from .types import Boolean, Integer, String, Table, Timestamp, column, pseudonym
+from .types import Boolean, Integer, Real, String, Table, Timestamp, column, pseudonym
 
 
 class SubjectLinks(Table):
@@ -24,3 +24,16 @@ class Subjects(Table):
     partners: Integer = column("Number of other subjects declared beside this one.", ge=1)
     is_shared: Boolean = column("Declared beside too many others, as a company's line is: links nobody.")
     linked_at: Timestamp = column("Earliest contact that joins it to another.", nullable=True)
+
+
+BANDS = ("weak", "fair", "strong")
+
+
+class ProbableLinks(Table):
+    """One row per pair of subjects that may be one customer; not calibrated, never merged into subjects."""
+
+    left: String = pseudonym("The lesser subject.")
+    right: String = pseudonym("The other subject.")
+    match_weight: Real = column("Evidence in bits: log2 of the Bayes factor times the prior odds.")
+    band: String = column("How strong the evidence is.", isin=BANDS)
+    model_version: String = column("Model that weighed it.")

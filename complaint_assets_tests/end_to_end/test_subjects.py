@@ -1,6 +1,7 @@
 """Production through the command line: the vault's key is rotated, and every table stays as it was."""
 
 import csv
+import importlib.util
 import json
 import stat
 from datetime import UTC, datetime
@@ -121,3 +122,17 @@ def test_only_the_owner_enters_the_vault_and_no_byte_of_it_names_the_customer(pr
         content = path.read_bytes()
         assert ADA[1:].encode() not in content
         assert EMAIL.encode() not in content
+
+
+def test_customers_are_counted_by_declared_links_and_probable_ones_are_off(production: Home) -> None:
+    [row] = production.complaints("customers", "count")
+    bands = ("declared", "and_strong", "and_fair")
+    assert row == {"subjects_with_links": 2} | {f"customers_{band}": 1 for band in bands}
+    refused = production.call("customers", "suggest")
+    assert refused.returncode == 2
+    assert "COMPLAINTS_LINK_PROBABLE" in refused.stderr
+    if importlib.util.find_spec("splink") is None:
+        on = Home(production.path, production.settings | {"COMPLAINTS_LINK_PROBABLE": "true"})
+        missing = on.call("customers", "suggest")
+        assert missing.returncode == 2
+        assert "complaint-assets[splink]" in missing.stderr

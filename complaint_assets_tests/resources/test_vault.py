@@ -64,6 +64,7 @@ def test_identifiers_are_read_with_the_key_and_never_lie_in_the_open(vault: Vaul
     subjects = vault.subject_ids([*PEOPLE, odd])
     assert vault.values(subjects[3]) == [PEOPLE[3]]
     assert vault.values(subjects[-1]) == [odd]
+    assert dict(vault.identifiers()) == dict(zip(subjects, [*PEOPLE, odd], strict=True))
     stored = bytes_under(tmp_path)
     assert not [value for _, value in PEOPLE if value.encode() in stored or value[-8:].encode() in stored]
 
