@@ -37,6 +37,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from resources.failpoints import failpoint
 from resources.settings import Settings
 
 Identifier = tuple[str, str]
@@ -274,7 +275,9 @@ class Vault:
             # Another process may have been first: then its row stays and is the one that counts.
             connection.executemany("INSERT OR IGNORE INTO subjects VALUES (?, ?, ?, ?, ?)", rows)
             self._look_up(connection, new)
+            failpoint("vault.before_commit")
             connection.execute("COMMIT")
+            failpoint("vault.committed")
 
     def _look_up(self, connection: sqlite3.Connection, lookups: dict[bytes, Identifier]) -> None:
         keys = list(lookups)

@@ -10,7 +10,7 @@ from complaint_assets_tests.faults.table import ROWS, attempt, publish
 
 def main(
     keys: Annotated[list[str] | None, typer.Argument(help="Rows; default: all.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Trials of each row that has no fixed cases.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials of each row; default: as many as it names.")] = None,
     write: Annotated[bool, typer.Option(help="Write docs/reliability.md and .json.")] = True,
 ) -> None:
     """Try every fault and print what became of it."""
@@ -20,7 +20,7 @@ def main(
     results = []
     for one in [ROWS[key] for key in keys or ROWS]:
         with lab.workshop() as folder:
-            result = attempt(one, folder / "row", one.trials and (trials or one.trials))
+            result = attempt(one, folder / "row", one.trials if trials is None else trials)
         results.append(result)
         if write:
             publish([result])

@@ -180,7 +180,9 @@ def kill_tables(folder: Path, trials: int) -> Result:
     quick=1,
 )
 def kill_assets(folder: Path, trials: int) -> Result:
-    return kill_chain(folder, trials, "raw.", "standardised.", "complaints.", "enriched.", "facts.", "metrics.")
+    return kill_chain(
+        folder, trials, "raw.", "vault.", "standardised.", "complaints.", "enriched.", "facts.", "metrics."
+    )
 
 
 @row(

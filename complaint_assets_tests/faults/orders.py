@@ -149,11 +149,10 @@ def deliver(deliveries: int) -> dict[str, int]:
     from complaint_assets.contracts import load_contracts
     from complaint_assets.logic.identify import Keys
     from complaint_assets.partitions import slot_window
-    from resources.settings import settings
     from resources.tables import in_values
 
     home, rng = stores(), random.Random(4)
-    contracts, keys = load_contracts([]), Keys(settings().master_key())
+    contracts, keys = load_contracts([]), Keys(home.vault.secret)
     start_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     days, hours = 10, range(6, 18)
     per_file = deliveries // (days * len(hours))
