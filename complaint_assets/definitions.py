@@ -7,6 +7,7 @@ import dagster as dg
 from complaint_assets.assets.complaints import complaints
 from complaint_assets.assets.enriched import enriched_complaints
 from complaint_assets.assets.marts import customer_features, mart_assets
+from complaint_assets.assets.privacy import privacy_assets
 from complaint_assets.assets.raw import raw_assets
 from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.standardised import standardised_assets
@@ -45,13 +46,19 @@ default_assets = [
     subjects,
     *mart_assets,
     *report_assets,
+    *privacy_assets,
 ]
 
 
 def default_resources(home: Settings) -> dict[str, Any]:
     """The resources of the home that ``home`` describes."""
     return {
-        "stores": Stores(lake_url=home.lake_url(), inbox_url=home.inbox_url(), tables_url=str(home.tables)),
+        "stores": Stores(
+            lake_url=home.lake_url(),
+            inbox_url=home.inbox_url(),
+            tables_url=str(home.tables),
+            environment=home.env,
+        ),
         "warehouse": Warehouse(database=str(home.warehouse)),
         "io_manager": WarehouseIOManager(database=str(home.warehouse), schema="warehouse"),
         "notifier": Notifier(folder=str(home.alerts), webhook_url=home.webhook),

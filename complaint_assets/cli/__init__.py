@@ -9,7 +9,22 @@ from pathlib import Path
 
 import typer
 
-from complaint_assets.cli import demo, keys, land, quarantine, run, show, simulate, status, surges, taxonomy
+from complaint_assets.cli import (
+    audit,
+    demo,
+    erase,
+    keys,
+    land,
+    quarantine,
+    retention,
+    run,
+    sample,
+    show,
+    simulate,
+    status,
+    surges,
+    taxonomy,
+)
 from complaint_assets.cli.common import WrongUse, err
 from resources.settings import REPOSITORY, settings
 
@@ -19,11 +34,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn customer contact into one complaints table and early warnings.",
 )
-for commands in (land, run, status, show, surges, simulate, demo):
+for commands in (land, run, status, show, surges, simulate, demo, erase, sample):
     app.add_typer(commands.app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
+app.add_typer(retention.app, name="retention")
 
 
 def prepare_environment() -> None:
