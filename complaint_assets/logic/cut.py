@@ -1,7 +1,8 @@
 """Records cut out of a raw object, the bytes of all others untouched.
 
 Line formats and JSON arrays lose the bytes of the record and of its separator. A document that holds records of
-several people loses the elements that belong to the person. A workbook loses the cells of the row.
+several people loses the elements that belong to the person. A workbook loses the cells of the row, a Parquet
+file the row.
 """
 
 import io
@@ -41,6 +42,8 @@ def cut(
     form = contract.format
     if form.type == "xlsx":
         return _cut_workbook(content, form.sheet, {ordinal for _, ordinal in doomed}, markers)
+    if form.type == "parquet":
+        return _cut_parquet(content, {ordinal for _, ordinal in doomed}, markers)
     sharing: dict[tuple[int, int], set[Place]] = defaultdict(set)
     for entry in entries:
         sharing[entry.byte_offset, entry.byte_length].add((entry.byte_offset, entry.ordinal))
@@ -150,14 +153,38 @@ def _cut_workbook(content: bytes, sheet: str | None, rows: Collection[int], mark
         for row in page.iter_rows():
             for cell in row:
                 doomed = page is of_records and cell.row in rows
-                if doomed or (cell.value is not None and markers.count(str(cell.value).encode())):
-                    is_text = isinstance(cell.value, str) and not doomed
-                    cell.value = markers.redact(cell.value.encode()).decode() if is_text else None
+                value = None if doomed else _redacted(cell.value, markers)
+                if value != cell.value:
+                    cell.value = value
                     cell.comment = None
                     cell.hyperlink = None
     saved = io.BytesIO()
     book.save(saved)
     return _timeless(saved)
+
+
+def _cut_parquet(content: bytes, rows: Collection[int], markers: Markers) -> bytes:
+    """The rows that stay, in a new file; the reader numbers rows from 1."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(io.BytesIO(content))
+    table = table.take([number for number in range(table.num_rows) if number + 1 not in rows])
+    for position, column in enumerate(table.schema):
+        values = table[column.name].to_pylist()
+        if any(value is not None and markers.count(str(value).encode()) for value in values):
+            clean = [_redacted(value, markers) for value in values]
+            table = table.set_column(position, column, pa.array(clean, column.type))
+    saved = io.BytesIO()
+    pq.write_table(table, saved, compression="zstd")
+    return saved.getvalue()
+
+
+def _redacted(value: Any, markers: Markers) -> Any:
+    """``value`` if no marker stands in it; a text with the marker overwritten, anything else as null."""
+    if value is None or not markers.count(str(value).encode()):
+        return value
+    return markers.redact(value.encode()).decode() if isinstance(value, str) else None
 
 
 def _timeless(book: io.BytesIO) -> bytes:

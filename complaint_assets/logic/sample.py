@@ -69,7 +69,7 @@ def contract_of(channel: str) -> dict[str, Any]:
         "version": "1.0",
         "description": f"Masked sample of the {channel} channel of another environment.",
         "owner": "team:complaint-data",
-        "format": {"type": "jsonl"},
+        "format": {"type": "jsonl", "encoding": "utf-8"},
         "identity": {"record_id": ["id"], "version": "version", "feed": "feed"},
         "occurred_at": {"fields": ["sent_at"]},
         "resolved_at": {"fields": ["resolved_at"]},

@@ -109,10 +109,9 @@ def standardise(
     ``keys``, which whoever holds the keys can recompute.
     ``country`` is where numbers without country code are dialled. A record that happened before
     ``first_event_date``, or on a date that retention has taken (``expired``), is refused. One whose clock was
-    not set (it says 1970, or a day or more after it
-    arrived) counts as of its arrival and is flagged. An object none of whose records has a required field is
-    held: it lies in the quarantine as a whole.
-    Records of people in ``erased`` are passed over.
+    not set (it says 1970, or a day or more after it arrived) counts as of its arrival and is flagged. An object
+    none of whose records has a required field is held: it lies in the quarantine as a whole. Records of people
+    in ``erased`` are passed over.
 
     Raises:
         ValueError: the origin is of another source than the contract, or has no UTC time.

@@ -131,6 +131,22 @@ def test_a_row_of_a_workbook_is_emptied_and_others_keep_their_numbers() -> None:
     assert [one.ordinal for one in entries(left, small("xlsx"))] == [3]
 
 
+def test_a_row_of_a_parquet_file_goes_and_a_mention_in_another_is_overwritten() -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    saved = io.BytesIO()
+    texts = ["mine", "call 0803 123 4567", "his"]
+    pq.write_table(pa.table({"phone": [2348031234567, 2348059876543, None], "t": texts}), saved)
+    markers = Markers([Mark("phone", "+2348031234567")])
+    left = without(saved.getvalue(), small("parquet"), [0], markers)
+    assert pq.read_table(io.BytesIO(left)).to_pylist() == [
+        {"phone": 2348059876543, "t": "call 9999 999 9999"},
+        {"phone": None, "t": "his"},
+    ]
+    assert without(saved.getvalue(), small("parquet"), [0], markers) == left
+
+
 def test_what_others_said_of_the_person_is_overwritten_in_place() -> None:
     content = b'{"t": "reach ada@mail.ng or +234 (0) 803-123-4567"}\n{"t": "other"}\n'
     markers = Markers([Mark("phone", "+2348031234567"), Mark("email", "ada@mail.ng")])

@@ -16,6 +16,7 @@ description: Exported chats of the care line.
 owner: team:messaging
 format:
   type: whatsapp_export
+  encoding: utf-8
   headers: ["%d/%m/%Y, %H:%M - "]
 occurred_at:
   fields: [time]
