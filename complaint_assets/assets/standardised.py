@@ -165,7 +165,7 @@ def standardise_slots(
     on the way.
     """
     ledger = Ledger(stores.tables)
-    fence = ledger.fence("standardised", "quarantine")
+    fence = ledger.fence("standardised", "quarantine", "drift")
     expired = ledger.expired_dates()
     objects: list[tuple[RawObject, str, int]] = []
     parts: list[Standardising] = []
