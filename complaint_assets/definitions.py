@@ -7,6 +7,7 @@ import dagster as dg
 from complaint_assets.assets.complaints import complaints
 from complaint_assets.assets.enriched import enriched_complaints
 from complaint_assets.assets.marts import customer_features, mart_assets
+from complaint_assets.assets.privacy import privacy_assets
 from complaint_assets.assets.raw import raw_assets
 from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.standardised import standardised_assets
@@ -48,6 +49,7 @@ default_assets = [
     subjects,
     *mart_assets,
     *report_assets,
+    *privacy_assets,
 ]
 
 
@@ -59,6 +61,7 @@ def default_resources(home: Settings) -> dict[str, Any]:
             inbox_url=home.inbox_url(),
             tables_url=str(home.tables),
             queue_url=home.queue_url(),
+            environment=home.env,
         ),
         "warehouse": Warehouse(database=str(home.warehouse)),
         "io_manager": WarehouseIOManager(database=str(home.warehouse), schema="warehouse"),

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from complaint_assets.assets.marts import customer_features, mart_assets
+from complaint_assets.assets.privacy import privacy_assets
 from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.subjects import subject_links, subjects
 from complaint_assets.assets.surges import surge_forecast, surge_transitions, surges
@@ -92,5 +93,13 @@ backtest_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
+privacy_job = dg.define_asset_job(
+    "privacy",
+    selection=dg.AssetSelection.assets(*privacy_assets),
+    description="Keep the erased erased; remove what has been kept long enough.",
+    tags=BUILD_TAGS,
+    executor_def=dg.in_process_executor,
+)
+
 build_jobs = [build_job, build_dates_job, restate_metrics_job, publish_job]
-default_jobs = [*ingest_jobs, *build_jobs, backtest_job]
+default_jobs = [*ingest_jobs, *build_jobs, backtest_job, privacy_job]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from complaint_assets.contracts import load_contracts
-from complaint_assets.logic.plan import Built, PendingDates, digest_of, pending_dates, stale_slots
+from complaint_assets.logic.plan import EXPIRED, Built, PendingDates, digest_of, pending_dates, stale_slots
 from complaint_assets.partitions import slot_window
 from complaint_assets.schemas.ledger import Builds
 from complaint_assets.schemas.standardised import Intake
@@ -18,7 +18,7 @@ from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_s
 from resources.failpoints import failpoint
 from resources.lake import Lake
 from resources.settings import settings
-from resources.tables import Filter, Tables, between, equals, in_values
+from resources.tables import Filter, Tables, between, equals, in_values, literal
 
 INTAKE = arrow_schema(Intake)
 BUILDS = arrow_schema(Builds)
@@ -104,9 +104,12 @@ class Ledger:
             outputs: digest and number of the rows written; a date that is absent is empty.
             fence: how the ledger stood before anything was read.
 
+        What is remembered of dates that retention has removed stays as it is.
+
         Raises:
             Overtaken: another run has recorded one of these partitions since ``fence``.
         """
+        inputs = {day: inputs[day] for day in inputs.keys() - self.expired_dates()}
         rows = [
             {
                 "layer": layer,
@@ -129,6 +132,20 @@ class Ledger:
             since=fence["builds"] if fence else None,
         )
         failpoint("ledger.builds_recorded")
+
+    def expire(self, dates: Iterable[date]) -> None:
+        """Mark ``dates`` as ones that are never built again, before their rows are touched."""
+        built = self.builds().get("complaints", {})
+        for day in sorted(set(dates) & built.keys() - self.expired_dates()):
+            self._tables.update(
+                "builds",
+                f"{equals('layer', 'complaints')} AND {equals('event_date', day)}",
+                {"inputs_digest": literal(EXPIRED)},
+            )
+
+    def expired_dates(self) -> set[date]:
+        """Event dates whose rows retention has removed; they are never built again."""
+        return {day for day, built in self.builds().get("complaints", {}).items() if built.inputs == EXPIRED}
 
     def as_of(self) -> datetime | None:
         """End of the newest slot that has been standardised; streaming channels decide if there are any.

@@ -6,7 +6,7 @@ import dagster as dg
 
 from complaint_assets.automation import RANGE_END, RANGE_START
 from complaint_assets.checks.freshness import freshness_job
-from complaint_assets.jobs import backtest_job, publish_job
+from complaint_assets.jobs import backtest_job, privacy_job, publish_job
 from complaint_assets.partitions import DAY
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
 
@@ -41,6 +41,15 @@ publish_daily = dg.ScheduleDefinition(
     description="Features, marts and reports at 05:30 UTC, whether or not anything was restated.",
 )
 
+privacy_daily = dg.ScheduleDefinition(
+    name="daily_privacy",
+    job=privacy_job,
+    cron_schedule="30 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Retention and the erasure ledger at 04:30 UTC, before the daily publication.",
+)
+
 freshness_hourly = dg.ScheduleDefinition(
     name="hourly_freshness",
     job=freshness_job,
@@ -62,6 +71,7 @@ backtest_weekly = dg.ScheduleDefinition(
 default_schedules = [
     *(build_batch_schedule(channel) for channel in BATCH_CHANNELS),
     publish_daily,
+    privacy_daily,
     freshness_hourly,
     backtest_weekly,
 ]

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -21,12 +21,23 @@ NAME_REUSED = "name_reused"
 """Flag of an object whose name had come before with other bytes."""
 
 
+RETIRED = "retired"
+"""Flag of an object whose bytes retention has removed: its receipt stays, so that they never come again."""
+
+MARKER = "environment.json"
+"""Which environment the lake belongs to."""
+
+
 class DamagedLake(RuntimeError):
     """A manifest or an object is not what was written; the message names it."""
 
 
 class WrongBytes(ValueError):
     """What came is not what its sender promised; nothing was stored."""
+
+
+class WrongEnvironment(RuntimeError):
+    """The lake belongs to another environment; the message names both."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,22 @@ class Lake:
     """A raw lake on a folder or on S3."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._store = open_store(url)
+
+    def claim(self, environment: str) -> None:
+        """Mark the lake as one of ``environment`` on first use.
+
+        Raises:
+            WrongEnvironment: it has been marked as another's.
+        """
+        standing = self._claim(MARKER, {"environment": environment}).get("environment")
+        if standing != environment:
+            raise WrongEnvironment(
+                f"the lake {self._url} is marked {standing} and COMPLAINTS_ENV is {environment}: one environment "
+                "never opens the data of another. Choose another COMPLAINTS_HOME or COMPLAINTS_LAKE; for a masked "
+                "copy of production use: complaints sample"
+            )
 
     def land(
         self,
@@ -200,7 +226,8 @@ class Lake:
         ]
         failpoint("seal.listed")
         for item in receipts:
-            self._verify(item)
+            if RETIRED not in item.flags:
+                self._verify(item)
         objects = tuple(sorted(receipts, key=lambda item: (item.source, item.sha256)))
         body = _canonical([asdict(item) for item in objects])
         manifest = Manifest(channel, slot, objects, hashlib.sha256(body).hexdigest())
@@ -226,6 +253,64 @@ class Lake:
                 failpoint("seal.mark_removed")
         failpoint("seal.done")
         return manifest
+
+    def replace(self, item: RawObject, content: bytes, name: str) -> RawObject | None:
+        """Put ``content`` under ``name`` in the place of ``item``; remove the bytes of ``item``, every version.
+
+        Whatever it is interrupted by, the slot holds the old object or the new one, or both; asked again, it
+        comes to the same end.
+
+        Returns:
+            The object that holds ``content``; None if it is empty and nothing takes the place.
+        """
+        of_source = f"index/channel={item.channel}/source={item.source}"
+        by_name = f"{of_source}/names/{hashlib.sha256(item.name.encode()).hexdigest()}"
+        receipt = f"receipts/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}.json"
+        first = json.loads(read(self._store, by_name) or b"{}").get("sha256")
+        if first == item.sha256 or name != item.name:
+            self._store.purge(by_name)  # or the new bytes would count as a name used again
+        if name != item.name:
+            self._store.purge(f"{of_source}/content/{item.sha256}")
+        if hashlib.sha256(content).hexdigest() == item.sha256:
+            self._store.purge(receipt)
+            self._store.put(receipt, _canonical(asdict(replace(item, name=name))))
+            self.seal(item.channel, item.slot)
+            return replace(item, name=name)
+        landed = None
+        if content:
+            landed = self.land(
+                item.channel, item.source, item.slot, name, item.received_at, io.BytesIO(content)
+            ).object
+        self._store.purge(receipt)
+        self._store.purge(f"unsealed/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}")
+        self.seal(item.channel, item.slot)
+        self._store.purge(item.key)
+        return landed
+
+    def retire(self, item: RawObject) -> None:
+        """Remove the bytes of ``item`` and keep its receipt and manifest row as a tombstone."""
+        tombstone = replace(item, flags=(*item.flags, RETIRED))
+        self._store.put(
+            f"receipts/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}.json",
+            _canonical(asdict(tombstone)),
+        )
+        self.seal(item.channel, item.slot)
+        self._store.purge(item.key)
+
+    def strays(self) -> list[str]:
+        """Keys of stored bytes that no receipt stands for: what an interrupted removal or landing left."""
+        known = {
+            json.loads(read(self._store, info.key) or b"{}").get("key") for info in self._store.list("receipts/")
+        }
+        return [info.key for info in self._store.list("raw/") if info.key not in known]
+
+    def open_stray(self, key: str) -> BinaryIO:
+        """The bytes of a stray."""
+        return self._store.open(key)
+
+    def purge_stray(self, key: str) -> None:
+        """Remove a stray with all its versions."""
+        self._store.purge(key)
 
     def _verify(self, item: RawObject) -> None:
         found = hashlib.sha256()

@@ -58,6 +58,14 @@ class ObjectStore(Protocol):
         """Remove the object if it is there."""
         ...
 
+    def purge(self, key: str) -> None:
+        """Remove the object and every version that the store kept of it."""
+        ...
+
+    def everything(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Every stored byte: each object, and each version that the store kept; the caller closes the streams."""
+        ...
+
 
 def read(store: ObjectStore, key: str) -> bytes | None:
     """The whole object, or None if there is none."""
@@ -180,6 +188,19 @@ class FolderStore:
         path.unlink(missing_ok=True)
         failpoint("store.deleted")
 
+    def purge(self, key: str) -> None:
+        path = self._path(key)
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync_folder(path.parent)
+
+    def everything(self) -> Iterator[tuple[str, BinaryIO]]:
+        # Also what a listing passes over: unfinished files hold bytes, too.
+        for path in sorted(self._root.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                with suppress(FileNotFoundError):
+                    yield path.relative_to(self._root).as_posix(), path.open("rb")
+
 
 def _make_folder(folder: Path) -> None:
     """Make ``folder`` durably: a new folder is a name in the folder above it."""
@@ -279,6 +300,30 @@ class S3Store:
         failpoint("s3.before_delete")
         self._client.delete_object(Bucket=self._bucket, Key=self._prefix + checked(key))
         failpoint("s3.deleted")
+
+    def _versions(self, prefix: str) -> Iterator[tuple[str, str, bool]]:
+        """Key, version id, and whether it is a delete marker."""
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix
+        )
+        for page in pages:
+            for kind in ("Versions", "DeleteMarkers"):
+                for item in page.get(kind, ()):
+                    yield item["Key"], item["VersionId"], kind == "DeleteMarkers"
+
+    def purge(self, key: str) -> None:
+        whole = self._prefix + checked(key)
+        for found, version, _ in list(self._versions(key)):
+            if found == whole:
+                self._client.delete_object(Bucket=self._bucket, Key=whole, VersionId=version)
+
+    def everything(self) -> Iterator[tuple[str, BinaryIO]]:
+        for key, version, gone in self._versions(""):
+            if not gone:
+                spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - the caller closes it
+                self._client.download_fileobj(self._bucket, key, spool, ExtraArgs={"VersionId": version})
+                spool.seek(0)
+                yield key.removeprefix(self._prefix), cast("BinaryIO", spool)
 
 
 def spooled_sha256(stream: BinaryIO, spool: BinaryIO) -> tuple[str, int]:

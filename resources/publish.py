@@ -145,6 +145,18 @@ def _forget_old(home: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def forget_versions(folder: Path) -> int:
+    """Remove every version of every mart under ``folder`` but the current one; return how many."""
+    removed = 0
+    for home in sorted(path for path in folder.glob("*") if path.is_dir()):
+        current = (home / "current").resolve()
+        for path in sorted(home.iterdir()):
+            if path.is_dir() and not path.is_symlink() and path != current:
+                shutil.rmtree(path)
+                removed += 1
+    return removed
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -48,6 +48,14 @@ class Settings(BaseSettings):
     link_probable: bool = Field(
         default=False, description="Whether subjects may be linked by the likeness of names, in a table apart."
     )
+    audit_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key of audit log and erasure ledger, never rotated; derived from the vault unless set.",
+    )
+    audit_head: str = Field(
+        default="",
+        description="File with the head of the audit log, best on another volume. Default HOME/audit.head.",
+    )
     contracts: str = Field(
         default="", description="More contract folders, separated as in PATH, beside the built-in ones."
     )
@@ -56,6 +64,10 @@ class Settings(BaseSettings):
     )
     vocabulary: str = Field(
         default="", description="More folders of approved words for strict masking, separated as in PATH."
+    )
+    retention: Path | None = Field(
+        default=None,
+        description="Retention policy with legal holds, instead of the built-in one of the country.",
     )
     lake: str = Field(default="", description="Raw lake: folder or s3://bucket/prefix. Default HOME/lake.")
     inbox: str = Field(default="", description="Drop folder or s3://bucket/prefix. Default HOME/inbox.")
@@ -171,6 +183,14 @@ class Settings(BaseSettings):
     @property
     def alerts(self) -> Path:
         return self.home / "alerts"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.home / "audit" / "log.jsonl"
+
+    @property
+    def audit_head_file(self) -> Path:
+        return Path(self.audit_head) if self.audit_head else self.home / "audit.head"
 
 
 def _digested(secret: str) -> bytes:

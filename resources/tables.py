@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,26 @@ class Tables:
                 raise
         self._compact(name)
 
+    def delete(self, name: str, where: str) -> None:
+        """Remove the rows that match ``where`` in one commit; nothing if the table does not exist yet."""
+        self._change(name, lambda table: table.delete(where))
+
+    def update(self, name: str, where: str, values: Mapping[str, str]) -> None:
+        """Set columns to ``values`` (SQL expressions) in the rows that match ``where``, in one commit."""
+        self._change(name, lambda table: table.update(updates=dict(values), predicate=where))
+
+    def _change(self, name: str, change: Callable[[DeltaTable], object]) -> None:
+        for attempt in range(ATTEMPTS):
+            table = self._open(name)
+            try:
+                if table is not None:
+                    change(table)
+                return
+            except CommitFailedError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 5))  # noqa: S311 - jitter, no secret
+
     def _create(
         self, name: str, schema: pa.Schema, partition_by: Sequence[str], statistics: Sequence[str]
     ) -> None:
@@ -201,6 +221,25 @@ class Tables:
             return Path(self.location(name)).rename(target)
         except FileNotFoundError:
             return None
+
+    def purge(self, name: str, keep_hours: int = 0) -> int:
+        """Remove every file and log entry of earlier versions that is older than ``keep_hours``.
+
+        With 0 hours nobody else may be writing: files of a commit under way would go as well.
+
+        Returns:
+            Number of files removed.
+        """
+        table = self._open(name)
+        if table is None:
+            return 0
+        removed = table.vacuum(
+            retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, full=True
+        )
+        table = DeltaTable(self.location(name))
+        table.create_checkpoint()
+        table.cleanup_metadata()
+        return len(removed)
 
     def count(self, name: str) -> int:
         """Number of rows; 0 if the table does not exist yet."""

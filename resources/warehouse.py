@@ -5,6 +5,7 @@ types from the frame. Here the table comes from the schema that the asset declar
 delete and insert commit together.
 """
 
+import os
 import random
 import time
 import uuid
@@ -371,6 +372,44 @@ class Warehouse(dg.ConfigurableResource):
     """Reads of the warehouse, for whatever is more than one asset's frame."""
 
     database: str
+
+    def delete_dates(self, name: str, dates: Sequence[date]) -> None:
+        """Remove the rows of these event dates from the table ``name``, if there is one."""
+        if not dates or not Path(self.database).exists():
+            return
+        connection = connect(self.database, read_only=False)
+        try:
+            tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [SCHEMA])
+            if name in {row[0] for row in tables.fetchall()}:
+                target = f"{_quoted(SCHEMA)}.{_quoted(name)}"
+                connection.execute(f"DELETE FROM {target} WHERE event_date IN (SELECT unnest(?))", [list(dates)])
+        finally:
+            connection.close()
+
+    def rewrite(self) -> None:
+        """Copy the warehouse into a new file and drop the old one: deleted rows stay in a file for ever.
+
+        Raises:
+            duckdb.IOException: another process holds the file.
+        """
+        path = Path(self.database)
+        if not path.exists():
+            return
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        connection = connect(self.database, read_only=False)
+        try:
+            connection.execute("CHECKPOINT")
+            connection.execute(f"ATTACH '{str(fresh).replace(chr(39), chr(39) * 2)}' AS fresh")
+            (name,) = connection.execute("SELECT current_database()").fetchall()[0]
+            connection.execute(f"COPY FROM DATABASE {_quoted(name)} TO fresh")
+            connection.execute("DETACH fresh")
+        finally:
+            connection.close()
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
     @contextmanager
     def session(self) -> Iterator[ibis.BaseBackend]:

@@ -5,6 +5,7 @@ whole in the tables ``standardised`` and ``quarantine``; the intake ledger row c
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from datetime import date
 from tempfile import TemporaryFile
 from typing import Any
@@ -23,9 +24,11 @@ from complaint_assets.assets.common import (
     table_metadata,
 )
 from complaint_assets.contracts import load_contracts
+from complaint_assets.erasure import audit_log, cut_again, erased_people
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.contract import Contract
 from complaint_assets.logic.digest import digests_by
+from complaint_assets.logic.erasure import Erased
 from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.mask import Masker
 from complaint_assets.logic.set_aside import set_aside_invalid
@@ -36,7 +39,7 @@ from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardis
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
 from complaint_assets.vocabulary import load_masker
 from resources.failpoints import failpoint
-from resources.lake import Manifest, RawObject
+from resources.lake import RETIRED, Manifest, RawObject
 from resources.settings import settings
 from resources.stores import Stores
 from resources.tables import Tables, between, equals
@@ -53,7 +56,14 @@ def masker_of_the_environment() -> Masker:
     )
 
 
-def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys) -> Standardising:
+def read_object(
+    stores: Stores,
+    item: RawObject,
+    contract: Contract,
+    keys: Keys,
+    erased: Erased | None = None,
+    expired: Collection[date] = (),
+) -> Standardising:
     """Parse and standardise one raw object."""
     origin = Origin(
         channel=item.channel,
@@ -73,7 +83,22 @@ def read_object(stores: Stores, item: RawObject, contract: Contract, keys: Keys)
             first_event_date=settings().first_event_date,
             masker=masker_of_the_environment(),
             exchange=stores.vault.subject_ids,
+            erased=erased,
+            expired=expired,
         )
+
+
+def standing_rows(tables: Tables, item: RawObject) -> Standardising:
+    """What was read from ``item`` before retention removed its bytes, as far as it still stands."""
+    where = [
+        ("channel", "=", item.channel),
+        ("slot", "=", item.slot),
+        ("object_sha256", "=", item.sha256),
+    ]
+    deliveries = tables.scan("standardised", STANDARDISED, where=where)
+    quarantine = tables.scan("quarantine", QUARANTINE, where=where)
+    drift = tables.scan("drift", DRIFT, where=where)
+    return Standardising(deliveries, quarantine, drift, deliveries.num_rows + quarantine.num_rows)
 
 
 def touched_dates(tables: Tables, contract: Contract, deliveries: pa.Table) -> list[date]:
@@ -122,12 +147,13 @@ def build_standardised(channel: str) -> dg.AssetsDefinition:
     def standardised(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult:
         contracts = load_contracts(settings().contract_folders())
         keys = Keys(stores.vault.secret)
+        erased = erased_people(audit_log())
         by_day: dict[str, list[str]] = defaultdict(list)
         for slot in context.partition_keys:
             by_day[slot[:10]].append(slot)
         figures: dict[str, dict[str, float]] = {}
         for done, (day, slots) in enumerate(sorted(by_day.items()), start=1):
-            figures |= standardise_slots(stores, channel, sorted(slots), contracts, keys)
+            figures |= standardise_slots(stores, channel, sorted(slots), contracts, keys, erased)
             if len(by_day) > 1:
                 context.log.info(f"{channel}: {day} standardised, {done} of {len(by_day)} days")
         add_partition_metadata(context, figures)
@@ -142,10 +168,16 @@ def standardise_slots(
     slots: list[str],
     contracts: dict[tuple[str, str], Contract],
     keys: Keys,
+    erased: Erased | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Replace ``slots``, consecutive slots of one day, and return the figures of each."""
+    """Replace ``slots``, consecutive slots of one day, and return the figures of each.
+
+    Records of people who have been erased (a restored backup, a file delivered again) are cut out of the lake
+    on the way.
+    """
     ledger = Ledger(stores.tables)
     fence = ledger.fence("standardised", "quarantine", "drift")
+    expired = ledger.expired_dates()
     objects: list[tuple[RawObject, str, int]] = []
     parts: list[Standardising] = []
     for slot in slots:
@@ -158,7 +190,12 @@ def standardise_slots(
                     f"{item.source}.yaml to a folder named in COMPLAINTS_CONTRACTS, then run the slot again.",
                     allow_retries=False,
                 )
-            part = read_object(stores, item, contract, keys)
+            if RETIRED in item.flags:
+                part = standing_rows(stores.tables, item)
+            else:
+                part = read_object(stores, item, contract, keys, erased, expired)
+            if erased and cut_again(stores.lake, item, contract, part.erased, erased):
+                return standardise_slots(stores, channel, slots, contracts, keys, erased)
             parts.append(part)
             objects.append((item, manifest.checksum, part.records_in))
     whole = set_aside_invalid(

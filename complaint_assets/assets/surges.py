@@ -9,6 +9,7 @@ import dagster as dg
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from complaint_assets.assets.common import (
     ONE_RUN,
@@ -88,7 +89,8 @@ def surge_metrics(
     fence = ledger.fence()
     facts = ledger.builds().get("complaint_facts", {})
     as_of = ledger.as_of()
-    dates = [day for day in run_dates(context) if day in facts]
+    expired = ledger.expired_dates()
+    dates = [day for day in run_dates(context) if day in facts and day not in expired]
     if not dates or as_of is None:
         frame = to_pandas(from_pandas(pd.DataFrame(columns=list(SurgeMetrics.to_schema().columns)), SurgeMetrics))
         return dg.MaterializeResult(value=frame)
@@ -96,6 +98,10 @@ def surge_metrics(
     counts = counts_between(warehouse, dates[0] - timedelta(days=BASELINE_DAYS), dates[-1])
     rows = from_pandas(measure(counts, dates, as_of, load_calendar(settings().calendar)), SurgeMetrics)
     failpoint("metrics.computed")
+    if expired.intersection(run_dates(context)):  # their counts outlive the facts that they were made from
+        standing = warehouse.read("surge_metrics", METRICS)
+        kept = pa.array(sorted(expired.intersection(run_dates(context))), pa.date32())
+        rows = pa.concat_tables([rows, standing.filter(pc.is_in(standing["event_date"], value_set=kept))])
     outputs = digests_by(rows, "event_date")
     frame = to_pandas(rows)
     frame.attrs[ON_COMMIT] = partial(ledger.record_builds, "surge_metrics", inputs, outputs, fence)

@@ -10,14 +10,18 @@ from pathlib import Path
 import typer
 
 from complaint_assets.cli import (
+    audit,
     customers,
     demo,
+    erase,
     keys,
     lake,
     land,
     quarantine,
     receive,
+    retention,
     run,
+    sample,
     send,
     show,
     simulate,
@@ -35,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn customer contact into one complaints table and early warnings.",
 )
-for commands in (land, send, receive, run, status, show, surges, simulate, demo, vocabulary):
+for commands in (land, send, receive, run, status, show, surges, simulate, demo, erase, sample, vocabulary):
     app.add_typer(commands.app)
 app.add_typer(lake.app, name="lake")
 app.add_typer(send.queue_app, name="queue")
@@ -43,6 +47,8 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(customers.app, name="customers")
+app.add_typer(audit.app, name="audit")
+app.add_typer(retention.app, name="retention")
 
 
 def prepare_environment() -> None:

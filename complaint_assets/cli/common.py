@@ -60,7 +60,9 @@ def stores() -> Any:
 
 
 def warehouse() -> Any:
-    """The warehouse of this home."""
+    """The warehouse of this home, if its lake is of this environment."""
     from complaint_assets.definitions import default_resources
 
-    return default_resources(settings())["warehouse"]
+    resources = default_resources(settings())
+    _ = resources["stores"].lake
+    return resources["warehouse"]

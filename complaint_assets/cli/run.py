@@ -108,6 +108,28 @@ def run_everything(forced: tuple[date, date] | None, *, quiet: bool) -> list[dic
     raise RuntimeError(f"event dates are still pending after {MOST_ROUNDS} rounds: complaints status shows them")
 
 
+def publish_everything() -> None:
+    """Publish every mart and write every report, whether or not anything was restated.
+
+    Raises:
+        RuntimeError: the run failed; its id is named.
+    """
+    from dagster import DagsterInstance
+
+    from complaint_assets.definitions import defs
+
+    with DagsterInstance.get() as instance:
+        result = defs.resolve_job_def("publish").execute_in_process(
+            instance=instance,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+    if not result.success:
+        raise RuntimeError(
+            f"run {result.run_id} of publish failed: {failures(result)}. See it in the UI (make dev)."
+        )
+
+
 def failures(result: Any) -> str:
     """Which steps and checks failed, without what they say."""
     steps = [event.step_key for event in result.all_events if event.is_step_failure]

@@ -15,6 +15,13 @@ from typing import Any
 BASELINE_DAYS = 56
 """Days of history behind an expected count (reference design: eight weeks)."""
 
+EXPIRED = "expired"
+"""Stands for the inputs of an event date whose rows retention has removed: it is never built again. What was
+made from it keeps its digest, so that nothing behind it is restated."""
+
+NOTHING = hashlib.sha256(b"[]").hexdigest()
+"""Checksum of the manifest of a slot from which every object was removed: there is nothing to read in it."""
+
 Row = Mapping[str, Any]
 
 
@@ -40,7 +47,7 @@ def stale_slots(
         read[row["slot"]] = row["manifest_sha256"]
         if versions.get(row["source"], row["contract_version"]) != row["contract_version"]:
             outdated.add(row["slot"])
-    changed = {slot for slot, checksum in sealed.items() if read.get(slot) != checksum}
+    changed = {slot for slot, checksum in sealed.items() if read.get(slot, NOTHING) != checksum}
     return sorted(changed.union(unsealed, outdated & sealed.keys()))
 
 
@@ -95,15 +102,16 @@ def pending_dates(intake: Iterable[Row], builds: Builds, as_of: datetime | None)
     facts = builds.get("complaint_facts", {})
     metrics = builds.get("surge_metrics", {})
     empty = digest_of([])
+    expired = {day for day, built in complaints.items() if built.inputs == EXPIRED}
 
     chain = {
         day
-        for day in wanted.keys() | complaints.keys()
+        for day in (wanted.keys() | complaints.keys()) - expired
         if day not in complaints or complaints[day].inputs != wanted.get(day, empty)
     }
     # The day after a rebuilt day is linked to it: rebuild both in one go.
-    chain |= {day + timedelta(days=1) for day in chain} & complaints.keys()
-    for day in complaints:
+    chain |= {day + timedelta(days=1) for day in chain} & complaints.keys() - expired
+    for day in complaints.keys() - expired:
         if (
             day not in enriched
             or enriched[day].inputs != enriched_inputs(complaints, day)
@@ -114,11 +122,13 @@ def pending_dates(intake: Iterable[Row], builds: Builds, as_of: datetime | None)
 
     stale_metrics = {
         day
-        for day in facts
+        for day in facts.keys() - expired
         if as_of and (day not in metrics or metrics[day].inputs != metric_inputs(facts, day, as_of))
     }
     if chain:
         stale_metrics |= {
-            day for day in facts if any(day - timedelta(days=BASELINE_DAYS) <= c <= day for c in chain)
+            day
+            for day in facts.keys() - expired
+            if any(day - timedelta(days=BASELINE_DAYS) <= c <= day for c in chain)
         }
     return PendingDates(sorted(chain), sorted(stale_metrics - chain))

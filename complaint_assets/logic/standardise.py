@@ -6,8 +6,8 @@ record never stops the others, and nothing that is written about it holds a valu
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from complaint_assets.schemas.types import arrow_schema
 
 from .contract import Contract
 from .drift import Drift, DriftWatch, above, leaves
+from .erasure import Erased, Mark, Place, mark_of
 from .fields import FieldReader, Fields, Findings, as_text
 from .identify import Keys, cluster_words, delivery_id, normalise_identifier, normalise_text
 from .mask import Masker
@@ -71,6 +72,8 @@ class Standardising:
     quarantine: pa.Table
     drift: pa.Table
     records_in: int
+    erased: Mapping[Place, Collection[Mark]] = field(default_factory=dict)
+    """Where records of erased people lie, and of whom: they are in no table, and not in ``records_in``."""
 
 
 class _OwnWords(NamedTuple):
@@ -98,16 +101,19 @@ def standardise(
     first_event_date: date,
     masker: Masker,
     exchange: Exchange | None = None,
+    erased: Erased | None = None,
+    expired: Collection[date] = (),
 ) -> Standardising:
     """Canonical columns (``Standardised``) and quarantine (``Quarantine``) of the entries of one object.
 
     ``exchange`` gives the subjects of identifiers, thousands at a time; without it they are pseudonyms under
     ``keys``, which whoever holds the keys can recompute.
     ``country`` is where numbers without country code are dialled. A record that happened before
-    ``first_event_date`` is refused. One whose clock was not set (it says 1970, or a day or more after it
-    arrived) counts as of its arrival and is flagged. An object none of whose records has a required field is
-    held: it lies in the quarantine as a whole. ``masker`` has the profile of the environment: whatever people
-    wrote goes through it.
+    ``first_event_date``, or on a date that retention has taken (``expired``), is refused. One whose clock was
+    not set (it says 1970, or a day or more after it arrived) counts as of its arrival and is flagged. An object
+    none of whose records has a required field is held: it lies in the quarantine as a whole. Records of people
+    in ``erased`` are passed over. ``masker`` has the profile of the environment: whatever people wrote goes
+    through it.
 
     Raises:
         ValueError: the origin is of another source than the contract, or has no UTC time.
@@ -118,7 +124,7 @@ def standardise(
         )
     if origin.received_at.utcoffset() != timedelta(0):
         raise ValueError("received_at must be in UTC")
-    reader = _RecordReader(contract, origin, keys, country, first_event_date, masker)
+    reader = _RecordReader(contract, origin, keys, country, first_event_date, masker, erased, expired)
     common = {
         "channel": origin.channel,
         "source": origin.source,
@@ -131,6 +137,7 @@ def standardise(
     subjects = _Subjects(exchange or (lambda wanted: [keys.pseudonym("author", "|".join(one)) for one in wanted]))
     deliveries = _Collector(_STANDARDISED, common, subjects.put_in)
     quarantine = _Collector(_QUARANTINE, common)
+    passed_over: dict[Place, Collection[Mark]] = {}
     for entry in entries:
         if isinstance(entry, Columns):
             reader.watch.columns(entry.names, contract.declared)
@@ -141,6 +148,9 @@ def standardise(
             quarantine.add(reader.quarantined(entry, entry.reason, entry.field))
             continue
         try:
+            if erased and (of := reader.erased_authors(entry)):
+                passed_over[entry.byte_offset, entry.ordinal] = of
+                continue
             row = reader.delivery(entry)
         except _Rejected as verdict:
             reader.note_rejected(entry.fields)
@@ -158,7 +168,8 @@ def standardise(
     drift = _Collector(_DRIFT, common)
     for difference in reader.drift():
         drift.add(vars(difference))
-    return Standardising(deliveries.table(), quarantine.table(), drift.table(), deliveries.rows + quarantine.rows)
+    records_in = deliveries.rows + quarantine.rows
+    return Standardising(deliveries.table(), quarantine.table(), drift.table(), records_in, passed_over)
 
 
 class _Subjects:
@@ -230,6 +241,8 @@ class _RecordReader:
         country: str,
         first_event_date: date,
         masker: Masker,
+        erased: Erased | None,
+        expired: Collection[date],
     ) -> None:
         self._contract = contract
         self._read = FieldReader(contract)
@@ -237,6 +250,8 @@ class _RecordReader:
         self._keys = keys
         self._country = country
         self._first = first_event_date
+        self._erased = erased
+        self._expired = expired
         self._last = origin.received_at + FUTURE_TOLERANCE
         self._scope = f"{contract.channel}/{contract.source}"
         self._mapped = frozenset(path.generic for path in contract.mapped)
@@ -334,6 +349,28 @@ class _RecordReader:
         steps = [end for end, sign in enumerate(path) if sign in ".["]
         return any(path[:end] in self._known or path[:end] in self._mapped for end in (*steps, len(path)))
 
+    def erased_authors(self, record: Record) -> list[Mark]:
+        """By which identifiers the record is of somebody who has been erased, and of the time before that.
+
+        What arrived before goes whatever it says; what arrives later only if it states an earlier time: a new
+        contact begins a new life.
+        """
+        if self._erased is None:
+            return []
+        found: dict[Mark, datetime] = {}
+        for kind, registered in self._identifiers(record.fields, Findings()):
+            mark = mark_of(kind, registered)
+            moment = self._erased.moment(mark.identity)
+            if moment is not None:
+                found[mark] = moment
+        if not found or self._origin.received_at <= max(found.values()):
+            return list(found)
+        try:
+            occurred_at, quality = self._occurred_at(record.fields, Findings())
+        except (_Rejected, ValueError, TypeError, KeyError, OverflowError):
+            return []
+        return list(found) if quality != "received" and occurred_at <= max(found.values()) else []
+
     # Identity
 
     def _delivery_id(self, entry: Record | Refused) -> str:
@@ -421,7 +458,7 @@ class _RecordReader:
             for path in declared.fields:
                 flags.unusable(path, "implausible_time")
             return received_at, "received"
-        if at.date() < self._first:
+        if at.date() < self._first or at.date() in self._expired:
             raise _Rejected("time_out_of_range", first_field)
         if at > received_at:
             flags.add("future_time")
