@@ -18,7 +18,7 @@ from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_s
 from resources.failpoints import failpoint
 from resources.lake import Lake
 from resources.settings import settings
-from resources.tables import Filter, Tables, between, equals, in_values, literal
+from resources.tables import Filter, Tables, between, equals, in_dates, literal
 
 INTAKE = arrow_schema(Intake)
 BUILDS = arrow_schema(Builds)
@@ -126,7 +126,7 @@ class Ledger:
             pa.Table.from_pylist(rows, schema=BUILDS),
             schema=BUILDS,
             partition_by=["layer"],
-            where=f"{equals('layer', layer)} AND {in_values('event_date', sorted(inputs))}",
+            where=f"{equals('layer', layer)} AND {in_dates('event_date', inputs)}",
             sort_by=["event_date"],
             statistics=["layer", "event_date"],
             since=fence["builds"] if fence else None,

@@ -25,7 +25,7 @@ from resources.audit import AuditLog
 from resources.lake import RETIRED, RawObject
 from resources.settings import settings
 from resources.stores import Stores
-from resources.tables import Tables, equals, in_values
+from resources.tables import Tables, equals, in_dates
 from resources.warehouse import Warehouse
 
 RETENTION = "retention"
@@ -353,7 +353,7 @@ def expire_dates(tables: Tables, warehouse: Warehouse, ledger: Ledger, dates: It
     ledger.expire(gone)
     warehouse.delete_dates("complaint_facts", gone)
     warehouse.rewrite()
-    where = in_values("event_date", gone)
+    where = in_dates("event_date", gone)
     for name in ("enriched_complaints", "complaints", "standardised"):
         tables.delete(name, where)
     intake = ledger.intake()

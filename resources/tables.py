@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,23 @@ def between(column: str, low: str | int | date, high: str | int | date) -> str:
     return f"{column} >= {literal(low)} AND {column} <= {literal(high)}"
 
 
-def in_values(column: str, values: Iterable[str | int | date]) -> str:
-    """Predicate: ``column`` is one of ``values``; false if there are none."""
-    listed = ", ".join(literal(value) for value in values)
-    return f"{column} IN ({listed})" if listed else "1 = 0"
+def in_dates(column: str, days: Iterable[date]) -> str:
+    """Predicate: ``column`` is one of ``days``; false if there are none.
+
+    Written as open ranges of consecutive days: Delta compares these with the files of a commit. It takes a list of
+    more than twenty values, or what can be made one, to touch every file: disjoint slices would seem a conflict.
+    """
+    ranges: list[list[date]] = []
+    one = timedelta(days=1)
+    for day in sorted(set(days)):
+        if ranges and day - ranges[-1][1] == one:
+            ranges[-1][1] = day
+        else:
+            ranges.append([day, day])
+    listed = " OR ".join(
+        f"({column} > {literal(first - one)} AND {column} < {literal(last + one)})" for first, last in ranges
+    )
+    return f"({listed or '1 = 0'})"
 
 
 class Tables:
@@ -100,7 +113,7 @@ class Tables:
             data: rows, all of which match ``where``; empty = the slice becomes empty.
             schema: columns of the table; ``data`` must have exactly these, in any order.
             partition_by: partition columns.
-            where: predicate made of ``equals``, ``between`` and ``in_values``.
+            where: predicate made of ``equals``, ``between`` and ``in_dates``.
             sort_by: order in which rows are written.
             statistics: columns for which files keep minimum and maximum. Delta keeps these in its log, where
                 no deletion reaches them: never name a column with text or identifiers.

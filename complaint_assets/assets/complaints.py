@@ -30,7 +30,7 @@ from complaint_assets.schemas.types import CHANNELS, arrow_schema
 from resources.failpoints import failpoint
 from resources.settings import settings
 from resources.stores import Stores
-from resources.tables import Tables, in_values
+from resources.tables import Tables, in_dates
 
 COMPLAINTS = arrow_schema(Complaints)
 STANDARDISED = arrow_schema(Standardised)
@@ -104,7 +104,7 @@ def complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg.Material
             rows,
             schema=COMPLAINTS,
             partition_by=["event_date", "channel"],
-            where=in_values("event_date", dates),
+            where=in_dates("event_date", dates),
             sort_by=["occurred_at", "complaint_id"],
             statistics=["event_date", "channel", "source"],
             since=fence["complaints"],

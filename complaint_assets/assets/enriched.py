@@ -30,7 +30,7 @@ from complaint_assets.taxonomy import Rules, load_rules
 from resources.failpoints import failpoint
 from resources.settings import settings
 from resources.stores import Stores
-from resources.tables import Tables, in_values
+from resources.tables import Tables, in_dates
 
 ENRICHED = arrow_schema(EnrichedComplaints)
 
@@ -100,7 +100,7 @@ def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg
             rows,
             schema=ENRICHED,
             partition_by=["event_date", "channel"],
-            where=in_values("event_date", dates),
+            where=in_dates("event_date", dates),
             sort_by=["occurred_at", "complaint_id"],
             statistics=["event_date", "channel", "source"],
             since=fence["enriched_complaints"],

@@ -149,7 +149,7 @@ def deliver(deliveries: int) -> dict[str, int]:
     from complaint_assets.contracts import load_contracts
     from complaint_assets.logic.identify import Keys
     from complaint_assets.partitions import slot_window
-    from resources.tables import in_values
+    from resources.tables import in_dates
 
     home, rng = stores(), random.Random(4)
     contracts, keys = load_contracts([]), Keys(home.vault.secret)
@@ -187,7 +187,7 @@ def deliver(deliveries: int) -> dict[str, int]:
             found,
             schema=COMPLAINTS,
             partition_by=["event_date", "channel"],
-            where=in_values("event_date", dates),
+            where=in_dates("event_date", dates),
             sort_by=["occurred_at", "complaint_id"],
             statistics=["event_date", "channel", "source"],
         )

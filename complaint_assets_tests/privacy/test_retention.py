@@ -31,7 +31,7 @@ from resources.audit import AuditLog
 from resources.lake import RETIRED
 from resources.settings import settings
 from resources.stores import Stores
-from resources.tables import in_values
+from resources.tables import in_dates
 from resources.warehouse import Warehouse
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -92,7 +92,7 @@ class House:
                     table,
                     schema=schema,
                     partition_by=["event_date", "channel"],
-                    where=in_values("event_date", [day]),
+                    where=in_dates("event_date", [day]),
                     sort_by=["complaint_id"],
                     statistics=["event_date"],
                 )

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import resources.tables as module
+from resources.fencing import Overtaken
 from resources.object_store import open_store, read
-from resources.tables import Filter, Tables, between, equals, in_values
+from resources.tables import Filter, Tables, between, equals, in_dates
 
 DAYS = [date(2026, 11, day) for day in (21, 22, 23, 24)]
 CHANNELS = ["sms", "social", "survey"]
@@ -57,7 +58,9 @@ def row(
     }
 
 
-def replace(tables: Tables, rows: Rows | pa.Table, where: str | None, name: str = "facts") -> None:
+def replace(
+    tables: Tables, rows: Rows | pa.Table, where: str | None, name: str = "facts", since: int | None = None
+) -> None:
     tables.replace(
         name,
         rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, schema=SCHEMA),
@@ -66,6 +69,7 @@ def replace(tables: Tables, rows: Rows | pa.Table, where: str | None, name: str 
         where=where,
         sort_by=["slot", "number"],
         statistics=NAMED,
+        since=since,
     )
 
 
@@ -83,9 +87,8 @@ SLICED: list[tuple[str | None, Callable[[dict[str, Any]], bool]]] = [
     (equals("channel", "sms"), lambda r: r["channel"] == "sms"),
     (between("day", DAYS[1], DAYS[2]), lambda r: r["day"] >= DAYS[1]),
     (between("slot", "07", "09"), lambda r: r["slot"] == "07"),
-    (in_values("day", [DAYS[0], DAYS[2]]), lambda r: r["day"] != DAYS[1]),
-    (in_values("channel", ["social", "it's"]), lambda r: r["channel"] == "social"),
-    (in_values("channel", []), lambda _: False),
+    (in_dates("day", [DAYS[0], DAYS[2]]), lambda r: r["day"] != DAYS[1]),
+    (in_dates("day", []), lambda _: False),
     (equals("number", 2), lambda _: False),
     (
         f"{equals('channel', 'sms')} AND {equals('day', DAYS[0])} AND {between('slot', '06', '06')}",
@@ -126,7 +129,7 @@ def test_a_table_is_what_its_last_replacements_say(
     for number, (days, channel, copies, backwards) in enumerate(steps):
         parts = [(day, one) for day in sorted(days) for one in ([channel] if channel else CHANNELS)]
         rows = [row(day, one, number=number) for day, one in parts for _ in range(copies)]
-        where = in_values("day", sorted(days)) + (f" AND {equals('channel', channel)}" if channel else "")
+        where = in_dates("day", sorted(days)) + (f" AND {equals('channel', channel)}" if channel else "")
         replace(tables, rows[::-1] if backwards else rows, where)
         model.update({part: [number] * copies for part in parts})
     assert stand(tables) == sorted((*part, "06", n) for part, numbers in model.items() for n in numbers)
@@ -143,16 +146,30 @@ def test_a_value_in_a_predicate_is_only_ever_a_value(tables: Tables) -> None:
         expected[value] = n
         assert {slot: number for _, _, slot, number in stand(tables)} == expected
     assert tables.count("facts") == len(expected)
-    replace(tables, [], in_values("slot", values))
+    for value in values:
+        replace(tables, [], equals("slot", value))
     assert stand(tables) == [(DAYS[0], "sms", "kept", 0)]
 
 
 def test_the_same_content_twice_gives_the_same_rows(tables: Tables) -> None:
     replace(tables, EVERY, None)
     for order in (EVERY, EVERY[::-1]):
-        replace(tables, order[:], in_values("day", DAYS))
+        replace(tables, order[:], in_dates("day", DAYS))
         assert sorted(tables.scan("facts", SCHEMA).to_pylist(), key=str) == sorted(EVERY, key=str)
     assert tables.count("facts") == len(EVERY)
+
+
+def test_many_scattered_days_are_no_conflict_with_the_days_between_them(tmp_path: Path) -> None:
+    """A run stores its days piece by piece against one fence: its own pieces must not refuse each other."""
+    tables = Tables(str(tmp_path))
+    days = [date(2020, 1, 1) + timedelta(days=n) for n in range(120)]
+    replace(tables, [row(days[0])], None)
+    fence = tables.version("facts")
+    for piece in (days[0::2], days[1::2]):
+        replace(tables, [row(day) for day in piece], in_dates("day", piece), since=fence)
+    assert [day for day, *_ in stand(tables)] == days
+    with pytest.raises(Overtaken):
+        replace(tables, [row(days[40])], in_dates("day", days[40:41]), since=fence)
 
 
 def test_rows_are_written_in_the_stated_order(tables: Tables) -> None:
