@@ -1,0 +1,60 @@
+"""Dagster's SQLite storage with engines that are kept.
+
+The stock event log makes a database engine for every event, and with it compiles every statement anew: in a run
+over hundreds of partitions that is most of the work. Connections are still opened and closed for each event.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    SQLITE_BUSY_TIMEOUT_SECONDS,
+    SqliteEventLogStorage,
+)
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import NullPool
+
+KEPT = 8
+"""Engines kept: one for the index, the others for the runs written or read last."""
+
+
+class EventLog(SqliteEventLogStorage):
+    """The stock event log, with the engines of the databases used last."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        super().__init__(base_dir, inst_data)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engines.pop(shard, None) or create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=NullPool,
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+            )
+            self._engines[shard] = engine
+            if len(self._engines) > KEPT:
+                self._engines.popitem(last=False)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+
+class DagsterStorage(DagsterSqliteStorage):
+    """Runs, events and schedules of one home (``storage.custom`` in ``dagster.yaml``)."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage: Any = EventLog(f"{base_dir}/history/runs/")
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> Self:
+        """The storage in ``base_dir``."""
+        return cls.from_local(inst_data=inst_data, **config_value)
