@@ -41,7 +41,7 @@ _JUNK = "__MACOSX/"
 """What one operating system adds to its archives beside the files."""
 
 
-class CannotUnpack(ValueError):
+class CannotUnpack(Exception):
     """The object cannot be unpacked; the text is the reason of the quarantine."""
 
 
