@@ -190,6 +190,7 @@ def cut_all(lake: Lake, affected: Iterable[Affected], markers: Markers, done: Ca
     for number, one in enumerate(affected, start=1):
         cut_object(lake, one.item, one.contract, one.doomed, markers)
         done(number)
+    lake.finish_removals()
     for key in lake.strays():
         with lake.open_stray(key) as stream:
             marked = count_in(stream, markers.count)
