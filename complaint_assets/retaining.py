@@ -17,7 +17,7 @@ from complaint_assets.logic.identify import delivery_id
 from complaint_assets.logic.retention import Due, Kept, Policy, due, object_ends, whole_groups
 from complaint_assets.partitions import slot_window
 from complaint_assets.schemas.complaints import Complaints
-from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.standardised import HELD, Quarantine, Standardised
 from complaint_assets.schemas.types import arrow_schema
 from resources.audit import AuditLog
 from resources.lake import RETIRED, RawObject
@@ -310,7 +310,7 @@ def cut_refused(stores: Stores, item: RawObject, contracts: Contracts) -> bool:
     quarantine = stores.tables.scan("quarantine", QUARANTINE, where=where)
     refused = set(quarantine["quarantine_id"].to_pylist())
     places = [(one.byte_offset, one.ordinal) for one in entries_of(stores.lake, item, contract)]
-    held = "held" in quarantine["reason"].to_pylist()  # the object as a whole is refused
+    held = not set(HELD).isdisjoint(quarantine["reason"].to_pylist())  # the object as a whole is refused
     doomed = [place for place in places if held or delivery_id(item.sha256, *place) in refused]
     try:
         cut_object(stores.lake, item, contract, doomed, Markers(()))

@@ -17,7 +17,8 @@ from typing import BinaryIO, cast
 
 from .contract import Contract
 from .parse import parse
-from .records import Entries, Record, Refused
+from .records import Entries, Miscounted, Record, Refused
+from .trailer import find_trailer
 from .window import window
 
 MAX_EXPANDED = 4 << 30
@@ -60,14 +61,29 @@ def read_entries(stream: BinaryIO, contract: Contract, spool: BinaryIO) -> Entri
         return
     if parts is None:
         stream.seek(0)
-        yield from parse(stream, contract)
+        yield from _counted(stream, contract)
         return
     for start, size in parts:
-        for entry in parse(window(spool, start, size), contract):
+        for entry in _counted(window(spool, start, size), contract):
             if start and isinstance(entry, Record | Refused):
                 yield replace(entry, byte_offset=entry.byte_offset + start)
             else:
                 yield entry
+
+
+def _counted(file: BinaryIO, contract: Contract) -> Entries:
+    """The records of one file, without the trailer in which it counts them."""
+    if contract.format.trailer is None:
+        yield from parse(file, contract)
+        return
+    trailer = find_trailer(file, contract.format)
+    size = trailer.offset if trailer else file.seek(0, io.SEEK_END)
+    number = 0
+    for entry in parse(window(file, 0, size), contract):
+        number += isinstance(entry, Record | Refused)
+        yield entry
+    if trailer is None or trailer.count != number:
+        yield Miscounted()
 
 
 def unpacked(stream: BinaryIO, spool: BinaryIO) -> BinaryIO:
