@@ -186,9 +186,17 @@ def find(
 
 
 def cut_all(lake: Lake, affected: Iterable[Affected], markers: Markers, done: Callable[[int], None]) -> None:
-    """Cut every affected object, then what interrupted removals left behind; ``done`` hears of each object."""
+    """Cut every affected object, then what interrupted removals left behind; ``done`` hears of each object.
+
+    Raises:
+        UnfinishedErasure: some could not be cut; all others are.
+    """
+    uncut = []
     for number, one in enumerate(affected, start=1):
-        cut_object(lake, one.item, one.contract, one.doomed, markers)
+        try:
+            cut_object(lake, one.item, one.contract, one.doomed, markers)
+        except UnfinishedErasure as why:
+            uncut.append(str(why))
         done(number)
     lake.finish_removals()
     for key in lake.strays():
@@ -196,6 +204,8 @@ def cut_all(lake: Lake, affected: Iterable[Affected], markers: Markers, done: Ca
             marked = count_in(stream, markers.count)
         if marked:
             lake.purge_stray(key)
+    if uncut:
+        raise UnfinishedErasure("\n".join(uncut))
 
 
 def given(kind: IdentifierKind, value: str, register: str) -> Mark | None:

@@ -115,13 +115,17 @@ def test_an_object_in_which_all_is_hers_goes_as_a_whole(tmp_path: Path) -> None:
     assert list((tmp_path / "lake" / "raw").rglob("*.zip")) == []
 
 
-def test_a_spoilt_object_that_tells_of_her_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_spoilt_object_that_tells_of_her_is_named_and_stops_no_other(tmp_path: Path) -> None:
     spoilt = gzip.compress(OBI + HERS + bytes(range(256)) * 40)[:-9]
     assert count_in(io.BytesIO(spoilt), MARKERS.count)
     lake = landed(tmp_path, spoilt, "day.gz")
+    landed(tmp_path, OBI + HERS, "day.jsonl")
     with pytest.raises(UnfinishedErasure, match="cannot be unpacked"):
         erase(lake)
     manifest = lake.manifest("sms", SLOT)
     assert manifest
-    with lake.open(manifest.objects[0]) as stream:
-        assert stream.read() == spoilt
+    standing = {}
+    for item in manifest.objects:
+        with lake.open(item) as stream:
+            standing[item.name] = stream.read()
+    assert standing == {"day.gz": spoilt, "day.jsonl": OBI}
