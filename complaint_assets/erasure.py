@@ -7,18 +7,20 @@ import hashlib
 import hmac
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from io import BytesIO
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from complaint_assets.logic.contract import Contract
-from complaint_assets.logic.cut import CannotCut, cut
+from complaint_assets.logic.cut import CannotCut, Entry, cut
 from complaint_assets.logic.erasure import GLOBAL_KINDS, Erased, Mark, Markers, Place, mentioned
 from complaint_assets.logic.identify import IdentifierKind, normalise_identifier
-from complaint_assets.logic.parse import parse
 from complaint_assets.logic.records import Record, Refused
 from complaint_assets.logic.standardise import Standardising
+from complaint_assets.logic.unpack import CannotUnpack, read_entries, repacked
 from complaint_assets.schemas.standardised import Standardised
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
 from resources.audit import AuditLog
@@ -73,16 +75,17 @@ def cut_object(
         UnfinishedErasure: what would be left could not be read as before, so nothing was changed.
     """
     gone = set(doomed)
-    with lake.open(item) as stream:
-        entries = _entries(stream, contract)
-        stream.seek(0)
+    entries = entries_of(lake, item, contract)
+    with lake.open(item) as stream, TemporaryFile() as spool:
         try:
-            content = cut(stream.read(), contract, entries, gone, markers)
-        except CannotCut as why:
-            raise UnfinishedErasure(f"{item.key}: {why}; take it out by hand, then erase again") from None
+            content = repacked(stream, spool, partial(_cut_file, contract, entries, gone, markers))
+        except (CannotCut, CannotUnpack) as why:
+            if len(gone) < len(entries):
+                told = f"it cannot be unpacked ({why})" if isinstance(why, CannotUnpack) else why
+                raise UnfinishedErasure(f"{item.key}: {told}; take it out by hand, then erase again") from None
     if len(gone) == len(entries):
         content = b""
-    left = _entries(BytesIO(content), contract) if content else []
+    left = read(BytesIO(content), contract) if content else []
     if len(left) != len(entries) - len(gone):
         raise UnfinishedErasure(
             f"{item.key}: {len(entries)} records less {len(gone)} must leave {len(entries) - len(gone)}, but "
@@ -112,8 +115,31 @@ def cut_again(
     return cut_object(lake, item, contract, found, Markers(people)) != item
 
 
-def _entries(stream: BinaryIO, contract: Contract) -> list[Record | Refused]:
-    return [entry for entry in parse(stream, contract) if isinstance(entry, Record | Refused)]
+def _cut_file(
+    contract: Contract,
+    entries: Iterable[Entry],
+    gone: Collection[Place],
+    markers: Markers,
+    start: int,
+    content: bytes,
+) -> bytes:
+    """One file of an object, at ``start`` of its unpacked bytes, without the entries ``gone``; they may be all."""
+    end = start + len(content)
+    mine = [replace(one, byte_offset=one.byte_offset - start) for one in entries if start <= one.byte_offset < end]
+    doomed = [(offset - start, ordinal) for offset, ordinal in gone if start <= offset < end]
+    return b"" if mine and len(doomed) == len(mine) else cut(content, contract, mine, doomed, markers)
+
+
+def entries_of(lake: Lake, item: RawObject, contract: Contract) -> list[Entry]:
+    """Every record of ``item``, and everything in it that cannot be read."""
+    with lake.open(item) as stream:
+        return read(stream, contract)
+
+
+def read(stream: BinaryIO, contract: Contract) -> list[Entry]:
+    """Every record of an object, and everything in it that cannot be read."""
+    with TemporaryFile() as spool:
+        return [one for one in read_entries(stream, contract, spool) if isinstance(one, Record | Refused)]
 
 
 @dataclass(frozen=True)
@@ -160,15 +186,26 @@ def find(
 
 
 def cut_all(lake: Lake, affected: Iterable[Affected], markers: Markers, done: Callable[[int], None]) -> None:
-    """Cut every affected object, then what interrupted removals left behind; ``done`` hears of each object."""
+    """Cut every affected object, then what interrupted removals left behind; ``done`` hears of each object.
+
+    Raises:
+        UnfinishedErasure: some could not be cut; all others are.
+    """
+    uncut = []
     for number, one in enumerate(affected, start=1):
-        cut_object(lake, one.item, one.contract, one.doomed, markers)
+        try:
+            cut_object(lake, one.item, one.contract, one.doomed, markers)
+        except UnfinishedErasure as why:
+            uncut.append(str(why))
         done(number)
+    lake.finish_removals()
     for key in lake.strays():
         with lake.open_stray(key) as stream:
             marked = count_in(stream, markers.count)
         if marked:
             lake.purge_stray(key)
+    if uncut:
+        raise UnfinishedErasure("\n".join(uncut))
 
 
 def given(kind: IdentifierKind, value: str, register: str) -> Mark | None:

@@ -9,17 +9,15 @@ from typing import Any
 import dagster as dg
 
 from complaint_assets.contracts import load_contracts
-from complaint_assets.erasure import Contracts, UnfinishedErasure, cut_object, objects_of
+from complaint_assets.erasure import Contracts, UnfinishedErasure, cut_object, entries_of, objects_of
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.erasure import Markers
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.identify import delivery_id
-from complaint_assets.logic.parse import parse
-from complaint_assets.logic.records import Record, Refused
 from complaint_assets.logic.retention import Due, Kept, Policy, due, object_ends, whole_groups
 from complaint_assets.partitions import slot_window
 from complaint_assets.schemas.complaints import Complaints
-from complaint_assets.schemas.standardised import Quarantine, Standardised
+from complaint_assets.schemas.standardised import HELD, Quarantine, Standardised
 from complaint_assets.schemas.types import arrow_schema
 from resources.audit import AuditLog
 from resources.lake import RETIRED, RawObject
@@ -311,10 +309,8 @@ def cut_refused(stores: Stores, item: RawObject, contracts: Contracts) -> bool:
     where = [("channel", "=", item.channel), ("object_sha256", "=", item.sha256)]
     quarantine = stores.tables.scan("quarantine", QUARANTINE, where=where)
     refused = set(quarantine["quarantine_id"].to_pylist())
-    with stores.lake.open(item) as stream:
-        entries = [one for one in parse(stream, contract) if isinstance(one, Record | Refused)]
-    places = [(one.byte_offset, one.ordinal) for one in entries]
-    held = "held" in quarantine["reason"].to_pylist()  # the object as a whole is refused
+    places = [(one.byte_offset, one.ordinal) for one in entries_of(stores.lake, item, contract)]
+    held = not set(HELD).isdisjoint(quarantine["reason"].to_pylist())  # the object as a whole is refused
     doomed = [place for place in places if held or delivery_id(item.sha256, *place) in refused]
     try:
         cut_object(stores.lake, item, contract, doomed, Markers(()))

@@ -118,6 +118,11 @@ def name_key(channel: str, source: str, name: str) -> str:
     return f"index/channel={channel}/source={source}/names/{hashlib.sha256(name.encode()).hexdigest()}"
 
 
+def removal_key(item: RawObject) -> str:
+    """The mark of an object whose bytes are to go: from its receipt on, nothing of it is made again."""
+    return f"removals/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}.json"
+
+
 class Lake:
     """A raw lake on a folder or on S3."""
 
@@ -263,14 +268,13 @@ class Lake:
         Returns:
             The object that holds ``content``; None if it is empty and nothing takes the place.
         """
-        of_source = f"index/channel={item.channel}/source={item.source}"
-        by_name = f"{of_source}/names/{hashlib.sha256(item.name.encode()).hexdigest()}"
-        receipt = f"receipts/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}.json"
+        by_name = name_key(item.channel, item.source, item.name)
+        receipt = receipt_key(item)
         first = json.loads(read(self._store, by_name) or b"{}").get("sha256")
         if first == item.sha256 or name != item.name:
             self._store.purge(by_name)  # or the new bytes would count as a name used again
         if name != item.name:
-            self._store.purge(f"{of_source}/content/{item.sha256}")
+            self._store.purge(content_key(item.channel, item.source, item.sha256))
         if hashlib.sha256(content).hexdigest() == item.sha256:
             self._store.purge(receipt)
             self._store.put(receipt, _canonical(asdict(replace(item, name=name))))
@@ -281,21 +285,48 @@ class Lake:
             landed = self.land(
                 item.channel, item.source, item.slot, name, item.received_at, io.BytesIO(content)
             ).object
+        failpoint("replace.landed")
+        self._store.put(removal_key(item), _canonical({"key": item.key, "receipt": receipt}))
+        failpoint("replace.marked")
         self._store.purge(receipt)
-        self._store.purge(f"unsealed/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}")
-        self.seal(item.channel, item.slot)
-        self._store.purge(item.key)
+        failpoint("replace.receipt_removed")
+        self._store.purge(mark_key(item))
+        self._remove(item.channel, item.slot, item.key, removal_key(item))
         return landed
 
     def retire(self, item: RawObject) -> None:
         """Remove the bytes of ``item`` and keep its receipt and manifest row as a tombstone."""
         tombstone = replace(item, flags=(*item.flags, RETIRED))
-        self._store.put(
-            f"receipts/channel={item.channel}/slot={item.slot}/{item.source}/{item.sha256}.json",
-            _canonical(asdict(tombstone)),
-        )
-        self.seal(item.channel, item.slot)
-        self._store.purge(item.key)
+        self._store.put(removal_key(item), _canonical({"key": item.key, "receipt": receipt_key(item)}))
+        self._store.put(receipt_key(item), _canonical(asdict(tombstone)))
+        failpoint("retire.receipt_written")
+        self._remove(item.channel, item.slot, item.key, removal_key(item))
+
+    def _remove(self, channel: str, slot: str, key: str, removal: str) -> None:
+        """Let the manifest forget the bytes at ``key``, then remove them, then the mark of it."""
+        self.seal(channel, slot)
+        failpoint("remove.sealed")
+        self._store.purge(key)
+        failpoint("remove.bytes_removed")
+        self._store.purge(removal)
+
+    def leaving(self) -> dict[str, str]:
+        """Keys of bytes whose removal was interrupted beyond return, each by the key of its mark."""
+        found = {}
+        for info in self._store.list("removals/"):
+            told = json.loads(read(self._store, info.key) or b"{}")
+            receipt = read(self._store, told["receipt"]) if told else None
+            if told and (receipt is None or RETIRED in json.loads(receipt)["flags"]):
+                found[info.key] = told["key"]
+        return found
+
+    def finish_removals(self) -> int:
+        """Remove what interrupted removals have left; return how many there were."""
+        leaving = self.leaving()
+        for removal, key in leaving.items():
+            _, channel, slot, *_ = removal.split("/")
+            self._remove(channel.removeprefix("channel="), slot.removeprefix("slot="), key, removal)
+        return len(leaving)
 
     def strays(self) -> list[str]:
         """Keys of stored bytes that no receipt stands for: what an interrupted removal or landing left."""

@@ -1,7 +1,8 @@
 """Proof of a raw lake: every object is hashed again, and what can be told from the objects is rebuilt.
 
 Bytes are the one thing that cannot be rebuilt. Receipts are rebuilt from the manifests, else from the index, else
-from the name of the object; manifests from the receipts; the index from both.
+from the name of the object; manifests from the receipts; the index from both. Of
+what an erasure or retention is removing nothing is made again.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 from resources.lake import (
     NAME_REUSED,
+    RETIRED,
     DamagedLake,
     Lake,
     RawObject,
@@ -64,8 +66,10 @@ class _Verifier:
         self._hash_objects(progress)
         known = (self._in_manifest | self._received).values()
         # Retention leaves the receipt of what it has removed.
-        told = {item.key for item in known if "retired" not in item.flags}
+        told = {item.key for item in known if RETIRED not in item.flags}
         self._found.damaged += [f"{key}: missing" for key in sorted(told - self._seen)]
+        for key in self._lake.leaving().values():
+            self._intact.pop(key, None)
         self._rebuild_index()
         self._rebuild_receipts()
         self._rebuild_manifests()
@@ -160,7 +164,8 @@ class _Verifier:
                     standing.add(key)
 
     def _rebuild_receipts(self) -> None:
-        for key in sorted(self._intact.keys() - self._received.keys()):
+        tombstones = {key for key, item in self._in_manifest.items() if RETIRED in item.flags}
+        for key in sorted((self._intact.keys() | tombstones) - self._received.keys()):
             item = self._item(key)
             self._put(receipt_key(item), _canonical(asdict(item)))
 

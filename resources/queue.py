@@ -6,7 +6,7 @@ without that becomes a dead letter, and waits for a person.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +81,13 @@ class Queue(Protocol):
 
     def redrive(self, channel: str) -> int:
         """Put every dead letter back into the queue; return how many."""
+        ...
+
+    def forget(self, channel: str, matches: Callable[[bytes], object]) -> int:
+        """Remove every message whose body matches, and every trace of it; return how many.
+
+        A distributed queue looks through its dead letters only: take in first what waits.
+        """
         ...
 
 

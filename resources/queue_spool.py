@@ -5,7 +5,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +113,21 @@ class Spool:
                 " WHERE channel = ? AND dead = 1",
                 (channel,),
             ).rowcount
+
+    def forget(self, channel: str, matches: Callable[[bytes], object]) -> int:
+        with self._transaction() as spool:
+            rows = spool.execute("SELECT id, body FROM messages WHERE channel = ?", (channel,))
+            found = [(number,) for number, body in rows if matches(body)]
+            spool.executemany("DELETE FROM messages WHERE id = ?", found)
+        try:
+            # Pages of what was taken in long ago can stand in the write-ahead log, and in the file's free pages.
+            spool.execute("VACUUM")
+            (busy, _, _) = spool.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise QueueUnavailable(f"the queue {self._path} cannot be used: {error}") from None
+        if busy:
+            raise QueueUnavailable(f"the queue {self._path} is being read: end what uses it, then try again")
+        return len(found)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -7,7 +7,7 @@ receive and delete. SQS keeps a message for 14 days at most.
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -100,6 +100,22 @@ class SqsQueue:
                     self.send(channel, message.source, [message.body])
                     self._client.delete_message(QueueUrl=url, ReceiptHandle=message.receipt)
                 count += len(found)
+        return count
+
+    def forget(self, channel: str, matches: Callable[[bytes], object]) -> int:
+        count = 0
+        with _told():
+            url = self._url(channel, dead=True)
+            seen: dict[str, str] = {}
+            while found := [m for m in self._take(url, REQUEST_MESSAGES, DEAD_LEASE_SECONDS) if m.id not in seen]:
+                for message in found:
+                    if matches(message.body):
+                        self._client.delete_message(QueueUrl=url, ReceiptHandle=message.receipt)
+                        count += 1
+                    else:
+                        seen[message.id] = message.receipt
+            for receipt in seen.values():
+                self._client.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
         return count
 
     def _take(self, url: str, most: int, lease_seconds: int) -> list[Message]:

@@ -110,7 +110,9 @@ def _decoded(head: bytes, stream: BinaryIO, count: Count, depth: int) -> Iterato
 
 def _spooled(inner: Any) -> Iterator[bytes]:
     tail = b""
-    while block := inner.read(BLOCK):
+    # Of a stream that is cut, read1 gives what comes before the cut.
+    more = getattr(inner, "read1", inner.read)
+    while block := more(BLOCK):
         yield tail + block
         tail = block[-OVERLAP:]
 

@@ -59,7 +59,10 @@ def erasure_ledger(stores: Stores) -> dg.MaterializeResult:
     """Apply the ledger to what has come back."""
     log = audit_log()
     found, again = reapply(stores, log)
-    return dg.MaterializeResult(metadata={"people": found, "objects_cut_again": again})
+    finished = stores.lake.finish_removals()
+    return dg.MaterializeResult(
+        metadata={"people": found, "objects_cut_again": again, "removals_finished": finished}
+    )
 
 
 def reapply(stores: Stores, log: AuditLog) -> tuple[int, int]:

@@ -37,7 +37,7 @@ from complaint_assets.logic.unpack import read_entries
 from complaint_assets.partitions import slots_of
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
-from complaint_assets.vocabulary import load_masker
+from complaint_assets.vocabulary import load_masker, masking_version
 from resources.failpoints import failpoint
 from resources.lake import RETIRED, Manifest, RawObject
 from resources.settings import settings
@@ -54,6 +54,12 @@ def masker_of_the_environment() -> Masker:
     return load_masker(
         settings().masking, settings().country, settings().brands.split(","), settings().word_folders()
     )
+
+
+MASKING = masking_version(
+    settings().masking, settings().country, settings().brands.split(","), settings().word_folders()
+)
+"""What masks the texts: its part of the code version shows which slots an older vocabulary has masked."""
 
 
 def read_object(
@@ -133,8 +139,8 @@ def build_standardised(channel: str) -> dg.AssetsDefinition:
         owners=[OWNER],
         kinds={"python", "deltalake"},
         tags={"channel": channel, "pii": "masked"},
-        code_version="1",
-        metadata=table_metadata(Standardised),
+        code_version=f"1+{MASKING}",
+        metadata=table_metadata(Standardised, masking=MASKING),
         retry_policy=RETRIES,
         freshness_policy=STREAMING_FRESHNESS if channel in STREAMING_CHANNELS else DAILY_FRESHNESS,
         pool=f"standardised_{channel}",

@@ -19,11 +19,11 @@ def count(as_json: AsJson = False) -> None:
 
     from complaint_assets.logic.links_declared import resolve
     from complaint_assets.logic.links_probable import as_links
-    from complaint_assets.schemas.subjects import ProbableLinks, SubjectLinks
+    from complaint_assets.schemas.subjects import SubjectLinks
     from complaint_assets.schemas.types import arrow_schema
 
     declared = warehouse().read("subject_links", arrow_schema(SubjectLinks))
-    probable = stores().tables.scan(TABLE, arrow_schema(ProbableLinks))
+    probable = probable_pairs(stores().tables)
     subjects = {*declared["left"].to_pylist(), *declared["right"].to_pylist()}
     subjects |= {*probable["left"].to_pylist(), *probable["right"].to_pylist()}
     row: dict[str, Any] = {"subjects_with_links": len(subjects)}
@@ -52,7 +52,7 @@ def suggest(as_json: AsJson = False) -> None:
     import pyarrow as pa
 
     from complaint_assets.logic.links_probable import name_of, probable_links
-    from complaint_assets.schemas.subjects import ProbableLinks, Subjects
+    from complaint_assets.schemas.subjects import Subjects
     from complaint_assets.schemas.types import arrow_schema
     from complaint_assets.schemas.warehouse import ComplaintFacts
 
@@ -79,14 +79,27 @@ def suggest(as_json: AsJson = False) -> None:
         for left, right in zip(found["left"].to_pylist(), found["right"].to_pylist(), strict=True)
     ]
     kept = found.filter(pa.array(new, pa.bool_()))
-    home.tables.replace(
+    store_links(home.tables, kept)
+    bands = kept["band"].to_pylist()
+    show([{"band": band, "pairs": bands.count(band)} for band in sorted(set(bands))], as_json, "Probable links")
+
+
+def probable_pairs(tables: Any) -> Any:
+    """The pairs as they are stored."""
+    from complaint_assets.schemas.subjects import ProbableLinks
+    from complaint_assets.schemas.types import arrow_schema
+
+    return tables.scan(TABLE, arrow_schema(ProbableLinks))
+
+
+def store_links(tables: Any, pairs: Any) -> None:
+    """Keep ``pairs`` and no others."""
+    tables.replace(
         TABLE,
-        kept,
-        schema=arrow_schema(ProbableLinks),
+        pairs,
+        schema=pairs.schema,
         partition_by=["band"],
         where=None,
         sort_by=["left", "right"],
         statistics=["band"],
     )
-    bands = kept["band"].to_pylist()
-    show([{"band": band, "pairs": bands.count(band)} for band in sorted(set(bands))], as_json, "Probable links")

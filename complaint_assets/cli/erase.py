@@ -6,17 +6,29 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import typer
 from rich.progress import Progress
 
 from complaint_assets.cli.common import AsJson, WrongUse, err, show, stores, warehouse
+from complaint_assets.cli.customers import TABLE as PROBABLE_LINKS
+from complaint_assets.cli.customers import probable_pairs, store_links
 from resources.settings import settings
 
 app = typer.Typer()
 
-TABLES = ("standardised", "quarantine", "complaints", "enriched_complaints", "intake", "builds")
+TABLES = (
+    "standardised",
+    "quarantine",
+    "drift",
+    "complaints",
+    "enriched_complaints",
+    PROBABLE_LINKS,
+    "intake",
+    "builds",
+)
 REASONS_SHOWN = 20
 
 
@@ -103,6 +115,9 @@ class Erasure:
         from resources.publish import forget_versions
 
         lake, tables = self.stores.lake, self.stores.tables
+        if not dry_run:
+            _refuse_while_running()
+            self._take_in_messages()
         before = self._versions()
         request = secrets.token_hex(8)
         with Progress(console=err, disable=quiet) as progress:
@@ -118,7 +133,6 @@ class Erasure:
             }
             if dry_run:
                 return {**result, "left": 0}
-            _refuse_while_running()
             self.log.append(
                 datetime.now(UTC),
                 ERASE,
@@ -133,12 +147,15 @@ class Erasure:
             for one in self.subjects:
                 self.stores.vault.forget(one)
             cut_all(lake, affected, self.markers, lambda number: progress.update(task, completed=number))
+        messages = self._forget_messages()
         run_everything(None, quiet=quiet)
+        self._forget_links()
         files = sum(tables.purge(name) for name in TABLES)
         warehouse().rewrite()
         files += forget_versions(settings().marts)
         left = self.scan()
         result |= {
+            "messages_removed": messages,
             "files_removed": files,
             "left": sum(left.values()),
             "rows_left": sum(self._rows().values()),
@@ -157,9 +174,36 @@ class Erasure:
         )
         return {**result, "places_left": [self._without_marker(place) for place in left][:REASONS_SHOWN]}
 
+    def _take_in_messages(self) -> None:
+        """Everything that waits in the queue into the lake, where it is looked at like the rest."""
+        from complaint_assets.capture import drain
+        from complaint_assets.schemas.types import CHANNELS
+
+        for channel in CHANNELS if self.stores.queue else ():
+            drain(self.stores.queue, self.stores.lake, channel, self.contracts)
+
+    def _forget_messages(self) -> int:
+        """Remove what cannot be taken in (dead letters, messages of unknown sources) and tells of the person."""
+        from complaint_assets.schemas.types import CHANNELS
+
+        queue = self.stores.queue
+        return sum(queue.forget(channel, self.markers.count) for channel in CHANNELS) if queue else 0
+
+    def _forget_links(self) -> None:
+        """Store the pairs of others only: a delete would be quoted, pseudonyms and all, in the table's log."""
+        import pyarrow as pa
+
+        links = probable_pairs(self.stores.tables)
+        others = links.filter(pa.array([not self._concerns(pair) for pair in links.to_pylist()], pa.bool_()))
+        if others.num_rows < links.num_rows:
+            store_links(self.stores.tables, others)
+
+    def _concerns(self, pair: dict[str, Any]) -> bool:
+        return pair["left"] in self.subjects or pair["right"] in self.subjects
+
     def scan(self) -> dict[str, int]:
         """Where markers are left, under every root of this home."""
-        from resources.scan import scan
+        from resources.scan import count_in, scan
 
         home = settings()
         roots = [str(home.home), home.lake_url(), home.inbox_url(), os.environ["COMPLAINTS_DAGSTER_STATE"]]
@@ -168,7 +212,13 @@ class Erasure:
             for root in dict.fromkeys(roots)
             if root == roots[0] or not root.startswith(roots[0].rstrip("/") + "/")
         ]
-        return scan(outside, self.markers.count)
+        found = scan(outside, self.markers.count)
+        queue = home.queue_url()
+        for path in (Path(queue), Path(queue + "-wal")):
+            if path.is_file() and not path.is_relative_to(roots[0]):
+                with path.open("rb") as stream:
+                    found[str(path)] = count_in(stream, self.markers.count)
+        return {place: count for place, count in found.items() if count}
 
     def _without_marker(self, place: str) -> str:
         return self.markers.redact(place.encode()).decode()
@@ -181,14 +231,23 @@ class Erasure:
         from complaint_assets.schemas.types import arrow_schema
         from complaint_assets.tables import LAKE_TABLES
 
+        scan = self.stores.tables.scan
         rows = {}
         for name, model in LAKE_TABLES.items():
             schema = arrow_schema(model)
             column = next((c for c in ("subject_id", "author_ref") if c in schema.names), None)
             if column:
                 where = [(column, "in", self.subjects)]
-                rows[name] = self.stores.tables.scan(name, schema, columns=[column], where=where).num_rows
-        return rows
+                rows[name] = scan(name, schema, columns=[column], where=where).num_rows
+            if "subject_refs" in schema.names:  # declared beside somebody else's
+                beside = [("subject_refs", "longer than", 0)]
+                refs = scan(name, schema, columns=[column, "subject_refs"], where=beside).to_pylist()
+                rows[name] += sum(
+                    row[column] not in self.subjects
+                    and any(ref.rpartition(":")[2] in self.subjects for ref in row["subject_refs"])
+                    for row in refs
+                )
+        return rows | {PROBABLE_LINKS: sum(map(self._concerns, probable_pairs(self.stores.tables).to_pylist()))}
 
 
 def identify(spelt: Sequence[str], source: str) -> list[Any]:

@@ -20,13 +20,14 @@ def status(as_json: AsJson = False) -> None:
     from complaint_assets.assets.standardised import QUARANTINE
     from complaint_assets.checks.freshness import newest_slot_age
     from complaint_assets.ledger import Ledger
+    from complaint_assets.schemas.standardised import HELD
     from complaint_assets.schemas.types import CHANNELS
 
     home = stores()
     ledger = Ledger(home.tables)
     now = datetime.now(UTC)
     held = Counter(
-        home.tables.scan("quarantine", QUARANTINE, columns=["channel", "reason"], where=[("reason", "=", "held")])[
+        home.tables.scan("quarantine", QUARANTINE, columns=["channel", "reason"], where=[("reason", "in", HELD)])[
             "channel"
         ].to_pylist()
     )

@@ -71,6 +71,7 @@ class Format:
 
     ``records``: path of the lists inside one JSON document that hold the records (``entry[].messages[]``), or
     of the elements of an XML document that are records (``complaints.complaint[]``).
+    ``trailer``: what the last line looks like that counts the records, with a group ``count``.
     ``headers``: what stands before the sender in a WhatsApp export, as strptime layouts.
     """
 
@@ -81,6 +82,7 @@ class Format:
     sheet: str | None = None
     records: str | None = None
     headers: tuple[str, ...] = ()
+    trailer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,8 @@ def build_contract(data: Mapping[str, Any]) -> Contract:
         raise ValueError("format.records: say which elements are records, such as complaints.complaint[]")
     if form.type in ("json", "xml") and form.encoding.startswith("utf-16"):
         raise ValueError(f"format.encoding: {form.type} is read in encodings of single bytes and in utf-8 only")
+    if form.trailer is not None:
+        _check_trailer(form)
     occurred_at = _time("occurred_at", data["occurred_at"], form.headers)
     if not occurred_at.fields and occurred_at.otherwise is None:
         raise ValueError("occurred_at: give fields, or say what holds otherwise")
@@ -294,6 +298,17 @@ def build_contract(data: Mapping[str, Any]) -> Contract:
         max_age_hours=freshness.get("max_age_hours", 24),
         retention_days=data.get("retention_days", 730),
     )
+
+
+def _check_trailer(form: Format) -> None:
+    if form.type not in ("csv", "tsv", "jsonl") or form.records or form.encoding.startswith("utf-16"):
+        raise ValueError("format.trailer: only csv, tsv and jsonl with a record a line, not in utf-16, have one")
+    try:
+        groups = re.compile((form.trailer or "").encode(form.encoding)).groupindex
+    except (re.error, UnicodeEncodeError) as error:
+        raise ValueError(f"format.trailer: {error}") from None
+    if "count" not in groups:
+        raise ValueError("format.trailer: name the group of the count, such as TRAILER,(?P<count>[0-9]+)")
 
 
 def _paths(names: Sequence[str]) -> Paths:

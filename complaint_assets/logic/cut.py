@@ -16,6 +16,7 @@ from typing import Any
 from .contract import Contract, Format
 from .erasure import Markers, Place
 from .records import Record, Refused
+from .trailer import recounted
 
 Entry = Record | Refused
 
@@ -48,6 +49,7 @@ def cut(
     for entry in entries:
         sharing[entry.byte_offset, entry.byte_length].add((entry.byte_offset, entry.ordinal))
     gone = set(doomed)
+    fewer = sum((one.byte_offset, one.ordinal) in gone for one in entries)
     for (offset, length), places in sorted(sharing.items(), reverse=True):
         if gone.issuperset(places):
             content = _remove(content, offset, length, form)
@@ -60,6 +62,7 @@ def cut(
             kept = _without_markers(kept, lambda value: bool(markers.count(str(value).encode())))
             text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
             content = content[:offset] + text.encode(form.encoding) + content[offset + length :]
+    content = recounted(content, form, fewer)
     if form.encoding.startswith("utf-16"):
         as_utf8 = content.decode(form.encoding, "surrogatepass").encode("utf-8", "surrogatepass")
         return markers.redact(as_utf8).decode("utf-8", "surrogatepass").encode(form.encoding, "surrogatepass")

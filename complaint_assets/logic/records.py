@@ -53,7 +53,12 @@ class Columns:
     names: tuple[str, ...]
 
 
-Entries = Iterator[Record | Refused | Columns]
+@dataclass(frozen=True, slots=True)
+class Miscounted:
+    """After the records of a file: they are not as many as its trailer says, or it has none."""
+
+
+Entries = Iterator[Record | Refused | Columns | Miscounted]
 
 
 class WrongMark(ValueError):

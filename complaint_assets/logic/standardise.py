@@ -23,7 +23,7 @@ from .erasure import Erased, Mark, Place, mark_of
 from .fields import FieldReader, Fields, Findings, as_text
 from .identify import Keys, cluster_words, delivery_id, normalise_identifier, normalise_text
 from .mask import Masker
-from .records import Columns, Record, Refused
+from .records import Columns, Miscounted, Record, Refused
 from .timestamps import AmbiguousTime, UnparseableTime
 
 FUTURE_TOLERANCE = timedelta(days=1)
@@ -93,7 +93,7 @@ class _Rejected(Exception):
 
 
 def standardise(
-    entries: Iterable[Record | Refused | Columns],
+    entries: Iterable[Record | Refused | Columns | Miscounted],
     contract: Contract,
     origin: Origin,
     keys: Keys,
@@ -111,9 +111,9 @@ def standardise(
     ``country`` is where numbers without country code are dialled. A record that happened before
     ``first_event_date``, or on a date that retention has taken (``expired``), is refused. One whose clock was
     not set (it says 1970, or a day or more after it arrived) counts as of its arrival and is flagged. An object
-    none of whose records has a required field is held: it lies in the quarantine as a whole. Records of people
-    in ``erased`` are passed over. ``masker`` has the profile of the environment: whatever people wrote goes
-    through it.
+    none of whose records has a required field, or that does not hold as many records as it says, is held: it
+    lies in the quarantine as a whole. Records of people in ``erased`` are passed over. ``masker`` has the
+    profile of the environment: whatever people wrote goes through it.
 
     Raises:
         ValueError: the origin is of another source than the contract, or has no UTC time.
@@ -138,7 +138,11 @@ def standardise(
     deliveries = _Collector(_STANDARDISED, common, subjects.put_in)
     quarantine = _Collector(_QUARANTINE, common)
     passed_over: dict[Place, Collection[Mark]] = {}
+    miscounted = False
     for entry in entries:
+        if isinstance(entry, Miscounted):
+            miscounted = True
+            continue
         if isinstance(entry, Columns):
             reader.watch.columns(entry.names, contract.declared)
             continue
@@ -161,10 +165,11 @@ def standardise(
         else:
             deliveries.add(row)
     held = reader.watch.missing_required()
-    if held is not None and not quarantine.has("held"):
+    if (miscounted or held is not None) and not quarantine.has("held"):
+        why = "count_mismatch" if held is None else "held"
         deliveries = _Collector(_STANDARDISED, common)
         quarantine = _Collector(_QUARANTINE, common)
-        quarantine.add(reader.quarantined(Refused(0, origin.size, 0, "held"), "held", held))
+        quarantine.add(reader.quarantined(Refused(0, origin.size, 0, why), why, held))
     drift = _Collector(_DRIFT, common)
     for difference in reader.drift():
         drift.add(vars(difference))

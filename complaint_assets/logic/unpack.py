@@ -11,13 +11,15 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, cast
 
 from .contract import Contract
 from .parse import parse
-from .records import Entries, Record, Refused
+from .records import Entries, Miscounted, Record, Refused
+from .trailer import find_trailer
+from .window import window
 
 MAX_EXPANDED = 4 << 30
 """Bytes that an object may unpack to."""
@@ -40,7 +42,7 @@ _JUNK = "__MACOSX/"
 """What one operating system adds to its archives beside the files."""
 
 
-class _Refusal(Exception):
+class CannotUnpack(Exception):
     """The object cannot be unpacked; the text is the reason of the quarantine."""
 
 
@@ -54,31 +56,85 @@ def read_entries(stream: BinaryIO, contract: Contract, spool: BinaryIO) -> Entri
     """
     try:
         parts = unpack(stream, spool)
-    except _Refusal as refusal:
+    except CannotUnpack as refusal:
         yield Refused(0, stream.seek(0, io.SEEK_END), 0, str(refusal))
         return
     if parts is None:
         stream.seek(0)
-        yield from parse(stream, contract)
+        yield from _counted(stream, contract)
         return
     for start, size in parts:
-        for entry in parse(_window(spool, start, size), contract):
+        for entry in _counted(window(spool, start, size), contract):
             if start and isinstance(entry, Record | Refused):
                 yield replace(entry, byte_offset=entry.byte_offset + start)
             else:
                 yield entry
 
 
+def _counted(file: BinaryIO, contract: Contract) -> Entries:
+    """The records of one file, without the trailer in which it counts them."""
+    if contract.format.trailer is None:
+        yield from parse(file, contract)
+        return
+    trailer = find_trailer(file, contract.format)
+    size = trailer.offset if trailer else file.seek(0, io.SEEK_END)
+    number = 0
+    for entry in parse(window(file, 0, size), contract):
+        number += isinstance(entry, Record | Refused)
+        yield entry
+    if trailer is None or trailer.count != number:
+        yield Miscounted()
+
+
 def unpacked(stream: BinaryIO, spool: BinaryIO) -> BinaryIO:
     """The file in which the offsets of ``read_entries`` count: ``spool``, or the object as it came."""
     try:
         return stream if unpack(stream, spool) is None else spool
-    except _Refusal:
+    except CannotUnpack:
         return stream  # refused as a whole
 
 
+def repacked(stream: BinaryIO, spool: BinaryIO, change: Callable[[int, bytes], bytes]) -> bytes:
+    """The object with each file in it as ``change`` leaves it, compressed as it came.
+
+    The files of an archive lose their names, which can tell of people, and those of which nothing is left go.
+
+    Args:
+        stream: the object; seekable.
+        spool: an empty file for what it unpacks to.
+        change: makes of the offset of a file in the unpacked bytes, and of its content, the new content.
+
+    Raises:
+        CannotUnpack: the object is spoilt.
+    """
+    parts = unpack(stream, spool)
+    stream.seek(0)
+    if parts is None:
+        return change(0, stream.read())
+    kind = _kind(stream)
+    files = []
+    for start, size in parts:
+        spool.seek(start)
+        files.append(change(start, spool.read(size)))
+    if kind == _GZIP:
+        return gzip.compress(files[0], mtime=0)
+    if kind == _ZSTD:
+        import pyarrow as pa
+
+        return cast("bytes", pa.Codec("zstd").compress(files[0], asbytes=True))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number, content in enumerate(filter(None, files), start=1):
+            archive.writestr(zipfile.ZipInfo(str(number)), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
 def unpack(stream: BinaryIO, spool: BinaryIO) -> list[tuple[int, int]] | None:
-    """Unpack ``stream`` into ``spool``: start and size of every file there; None if it is not compressed."""
+    """Unpack ``stream`` into ``spool``: start and size of every file there; None if it is not compressed.
+
+    Raises:
+        CannotUnpack: it is spoilt, or too large.
+    """
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     if _kind(stream) is None:
@@ -98,7 +154,7 @@ def _kind(stream: BinaryIO) -> bytes | None:
             with zipfile.ZipFile(stream) as archive:
                 kind = None if _WORKBOOK in archive.NameToInfo else kind
         except _SPOILT:
-            raise _Refusal("malformed") from None
+            raise CannotUnpack("malformed") from None
         stream.seek(0)
     return kind
 
@@ -111,10 +167,10 @@ def _check_directory(stream: BinaryIO) -> None:
     stream.seek(0)
     at = tail.rfind(_EMPTY_ZIP)
     if at < 0 or len(tail) - at < _DIRECTORY_END.size:
-        raise _Refusal("malformed")
+        raise CannotUnpack("malformed")
     _, _, _, _, entries, directory, _, _ = _DIRECTORY_END.unpack_from(tail, at)
     if entries > MAX_ENTRIES or directory > MAX_DIRECTORY:
-        raise _Refusal("oversize")
+        raise CannotUnpack("oversize")
 
 
 class _Unpacking:
@@ -130,7 +186,7 @@ class _Unpacking:
         try:
             return list(self._expand(stream, 0))
         except _SPOILT:
-            raise _Refusal("malformed") from None
+            raise CannotUnpack("malformed") from None
 
     def _expand(self, stream: BinaryIO, depth: int) -> Iterator[tuple[int, int]]:
         kind = _kind(stream)
@@ -138,7 +194,7 @@ class _Unpacking:
             yield self._copy(stream)
             return
         if depth == MAX_NESTING:
-            raise _Refusal("oversize")
+            raise CannotUnpack("oversize")
         if kind in (_ZIP, _EMPTY_ZIP):
             _check_directory(stream)
             with zipfile.ZipFile(stream) as archive:
@@ -147,7 +203,7 @@ class _Unpacking:
                         continue
                     self._entries -= 1
                     if self._entries < 0:
-                        raise _Refusal("oversize")
+                        raise CannotUnpack("oversize")
                     with archive.open(entry) as member:
                         yield from self._expand(cast("BinaryIO", member), depth + 1)
             return
@@ -155,7 +211,7 @@ class _Unpacking:
         # What was compressed twice is told by its unpacked beginning: nobody does so in good faith.
         self._spool.seek(start)
         if self._spool.read(4).startswith((_GZIP, _ZSTD)):
-            raise _Refusal("oversize")
+            raise CannotUnpack("oversize")
         yield start, size
 
     def _copy(self, stream: BinaryIO) -> tuple[int, int]:
@@ -164,7 +220,7 @@ class _Unpacking:
         while block := stream.read(_CHUNK):
             self._left -= len(block)
             if self._left < 0:
-                raise _Refusal("oversize")
+                raise CannotUnpack("oversize")
             self._spool.write(block)
             self._position += len(block)
         return start, self._position - start
@@ -176,34 +232,5 @@ def _decompressed(stream: BinaryIO, kind: bytes) -> BinaryIO:
     import pyarrow as pa
 
     # Arrow closes what it has read; the window takes that upon itself.
-    source = pa.PythonFile(_window(stream, 0, sys.maxsize), mode="r")
+    source = pa.PythonFile(window(stream, 0, sys.maxsize), mode="r")
     return cast("BinaryIO", pa.CompressedInputStream(source, "zstd"))
-
-
-def _window(file: BinaryIO, start: int, size: int) -> BinaryIO:
-    return cast("BinaryIO", io.BufferedReader(_Window(file, start, size), _CHUNK))
-
-
-class _Window(io.RawIOBase):
-    """``size`` bytes of a file from ``start``, as a file of their own."""
-
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._file.seek(self._start + self._at)
-        block = self._file.read(min(len(buffer), max(0, self._size - self._at)))
-        buffer[: len(block)] = block
-        self._at += len(block)
-        return len(block)

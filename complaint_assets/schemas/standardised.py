@@ -25,12 +25,15 @@ QUARANTINE_REASONS = (
     "oversize",
     "missing_required",
     "held",
+    "count_mismatch",
     "unparseable_time",
     "ambiguous_time",
     "time_out_of_range",
     "invalid_value",
 )
 
+HELD = ("held", "count_mismatch")
+"""Reasons for which an object lies in the quarantine as a whole."""
 
 DRIFT_KINDS = ("new", "missing_optional", "missing_required", "retyped")
 

@@ -44,6 +44,21 @@ def load_masker(
     return _masker(profile, country, frozenset(brand.casefold().lstrip("@") for brand in brands), tuple(folders))
 
 
+def masking_version(
+    profile: Literal["analytic", "strict"], country: str, brands: Iterable[str] = (), folders: Sequence[Path] = ()
+) -> str:
+    """The profile, and a hash of all files and settings that decide what ``load_masker`` masks; loads none."""
+    files = [BUILT_IN / "names.yaml"]
+    if profile == "strict":
+        files += [BUILT_IN / name for name in ("words.yaml", "en.txt.gz", "names.txt.gz")]
+        files += sorted(TAXONOMY.glob("*.yaml"))
+        files += [file for folder in folders for file in _lists(folder)]
+    told = hashlib.sha256("\n".join((country, *sorted(brands))).encode())
+    for file in files:
+        told.update(hashlib.sha256(file.read_bytes()).digest())
+    return f"{profile}-{told.hexdigest()[:8]}"
+
+
 @cache
 def _masker(profile: str, country: str, brands: frozenset[str], folders: tuple[Path, ...]) -> Masker:
     vocabulary = load_vocabulary(country, folders) if profile == "strict" else None
@@ -69,7 +84,7 @@ def load_vocabulary(country: str, folders: tuple[Path, ...] = ()) -> Vocabulary:
     for folder in folders:
         if not folder.is_dir():
             raise VocabularyError(f"{folder}: no such folder; correct COMPLAINTS_VOCABULARY")
-        files += sorted((*folder.glob("*.txt"), *folder.glob("*.txt.gz")))
+        files += _lists(folder)
     listed = [line for file in files for line in _lines(file)]
     words = {word for word in listed if not word.startswith(_NAME_MARK)}
     words.update(word for text in own.values() for word in text.split())
@@ -98,6 +113,10 @@ def _taxonomy_words() -> set[str]:
     """Every word that a rule can look for; names of places stand in a file of their own."""
     texts = (path.read_text(encoding="utf-8") for path in TAXONOMY.glob("*.yaml") if "places" not in path.name)
     return {word for text in texts for word in words_of(re.sub(r"#.*", "", text).casefold())}
+
+
+def _lists(folder: Path) -> list[Path]:
+    return sorted((*folder.glob("*.txt"), *folder.glob("*.txt.gz")))
 
 
 def _lines(file: Path) -> list[str]:

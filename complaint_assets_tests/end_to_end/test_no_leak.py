@@ -31,7 +31,8 @@ HOURLY = ("social", "sms", "whatsapp")
 MAY_HOLD_DELIVERIES = ("lake", "inbox", "vault")
 
 # Runs the commands in one process, because starting Python costs seconds, and goes on where the command line would
-# end; "contracts FOLDER" changes the setting. At last it tells of failed runs as the daemon does.
+# end; "contracts FOLDER" changes the setting, and TABLE.COLUMN stands for each id there in turn. At last it tells
+# of failed runs and checks as the daemon does.
 SCRIPT = """
 import json, os, sys
 from complaint_assets import cli
@@ -39,18 +40,28 @@ from resources.settings import settings
 class Ended(BaseException): pass
 def end(code): raise Ended(code)
 os._exit = end
-for arguments in json.load(sys.stdin):
-    sys.argv = ["complaints", *arguments]
-    if arguments[0] == "contracts":
-        os.environ["COMPLAINTS_CONTRACTS"] = arguments[1]
+def each(arguments):
+    name = next((a for a in arguments if a in ("complaints.complaint_id", "quarantine.quarantine_id")), None)
+    if name is None:
+        return [arguments]
+    from deltalake import DeltaTable
+    from complaint_assets.cli.common import stores
+    table, column = name.split(".")
+    ids = DeltaTable(stores().tables.location(table)).to_pyarrow_table(columns=[column])[column].to_pylist()
+    return [[one if a == name else a for a in arguments] for one in sorted(ids)]
+for call in json.load(sys.stdin):
+    if call[0] == "contracts":
+        os.environ["COMPLAINTS_CONTRACTS"] = call[1]
         settings.cache_clear()
         continue
-    try:
-        cli.main()
-    except Ended as ended:
-        print("ended", arguments[0], ended, file=sys.stderr)
+    for arguments in each(call):
+        sys.argv = ["complaints", *arguments]
+        try:
+            cli.main()
+        except Ended as ended:
+            print("ended", arguments[0], ended, file=sys.stderr)
 import dagster as dg
-from complaint_assets.definitions import default_resources
+from complaint_assets.definitions import default_resources, defs
 from complaint_assets.sensors.alerts import run_failure_alerts
 notifier = default_resources(settings())["notifier"]
 with dg.DagsterInstance.get() as instance:
@@ -60,6 +71,8 @@ with dg.DagsterInstance.get() as instance:
         run_failure_alerts(dg.build_run_status_sensor_context(
             sensor_name="run_failure_alerts", dagster_event=failed, dagster_instance=instance, dagster_run=run,
             resources={"notifier": notifier}).for_run_failure())
+    checks = dg.build_sensor_context(instance=instance, resources={"notifier": notifier})
+    print(defs.get_sensor_def("check_failure_alerts")(checks).skip_message)
 sys.stdout.flush(); sys.stderr.flush()
 """
 
@@ -372,6 +385,9 @@ def used(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Used:
     calls += [
         ["run"],
         ["quarantine", "list", "--json"],
+        ["quarantine", "show", "quarantine.quarantine_id"],
+        ["show", "complaints.complaint_id"],
+        ["sample", "--to", str(home.path / "sample"), "--share", "1"],
         ["status", "--json"],
         ["surges", "--all"],
         ["digest"],
@@ -385,6 +401,9 @@ def used(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Used:
     screen = screen.replace(f"{everybody[2].name} {everybody[2].phone}.dat", "")
     assert "ended run 0" in screen
     assert "ended run 1" in screen, "the run without a contract fails"
+    assert screen.count("ended show 0") >= 25
+    assert screen.count("ended quarantine 0") >= 10
+    assert re.search(r"^[1-9]\d* checks failed", screen, re.MULTILINE), "a check of what came fails, and is told"
     return Used(home.path, screen, {needle for person in everybody for needle in person.needles})
 
 
@@ -458,3 +477,5 @@ def test_what_was_read_well_is_in_the_tables(used: Used) -> None:
         0
     )
     assert sum("No network in Yaba since Monday" in (text or "") for text in rows.to_pylist()) >= 25
+    sampled = b"".join(path.read_bytes() for path in (used.home / "sample").rglob("*.jsonl"))
+    assert sampled.count(b"network in") >= 25

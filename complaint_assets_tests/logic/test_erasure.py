@@ -13,6 +13,7 @@ from complaint_assets.logic.erasure import Erased, Mark, Markers, mentioned
 from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.parse import parse
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
+from complaint_assets.vocabulary import load_masker
 
 PHONE = Markers([Mark("phone", "+2348031234567")])
 EMAIL = Markers([Mark("email", "ada.obi@mail.ng")])
@@ -98,7 +99,10 @@ def read(key: tuple[str, str], records: list[dict[str, Any]], received: datetime
     content = "".join(json.dumps(record) + "\n" for record in records).encode()
     origin = Origin(by.channel, by.source, "2026-11-10", "a" * 64, received)
     keys = Keys(b"a key for tests, 32 bytes long..")
-    return standardise(parse(io.BytesIO(content), by), by, origin, keys, "NG", date(2013, 1, 1), erased=who)
+    masker = load_masker("analytic", "NG")
+    return standardise(
+        parse(io.BytesIO(content), by), by, origin, keys, "NG", date(2013, 1, 1), masker, erased=who
+    )
 
 
 def sms(number: str, sender: str, at: str = "2026-11-10 12:30:00") -> dict[str, Any]:

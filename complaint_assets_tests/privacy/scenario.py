@@ -6,14 +6,16 @@
 import json
 import shutil
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
 
 from complaint_assets.cli import app, prepare_environment
+from complaint_assets.cli.common import stores
 from complaint_assets_tests.privacy import deliveries
+from resources.queue import MOST_RECEIVES
 from resources.settings import settings
 
 SEEN: dict[str, Any] = {}
@@ -29,7 +31,6 @@ def complaints(*arguments: object, typed: str = "", fails: bool = False) -> Any:
 def snapshot() -> dict[str, Any]:
     """What every complaint says, what is pending, whether records are accounted for."""
     from complaint_assets.checks.conservation import slot_accounts
-    from complaint_assets.cli.common import stores
     from complaint_assets.schemas.complaints import Complaints
     from complaint_assets.schemas.standardised import Standardised
     from complaint_assets.schemas.types import CHANNELS, arrow_schema
@@ -85,8 +86,10 @@ def main(result: Path) -> None:
     SEEN["dry"] = complaints(*asked, "--dry-run", typed=typed)
     late = home / "inbox" / "sms" / "gateway" / f"{day}T12" / "left.jsonl"
     deliveries.put(late, deliveries.sms("l1", deliveries.ADA, f"{day} 11:30:00", "again no network"))
+    tell_of_her_elsewhere(day)
     SEEN["erased"] = complaints(*asked, "--operator", "dpo", typed=typed)
     SEEN["after"], SEEN["left"] = snapshot(), leftovers()
+    SEEN["links_left"] = stores().tables.count("probable_links")
     SEEN["audit"] = complaints("audit", "list")
     SEEN["audit_bytes"] = (home / "audit" / "log.jsonl").read_text()
     SEEN["rerun"] = complaints("run")
@@ -107,6 +110,35 @@ def main(result: Path) -> None:
     complaints("run")
     SEEN["returned"], SEEN["returned_left"] = snapshot(), leftovers()
     result.write_text(json.dumps(SEEN))
+
+
+def tell_of_her_elsewhere(day: date) -> None:
+    """Messages that wait or are dead letters, and a pair of subjects that may be one customer."""
+    import pyarrow as pa
+
+    from complaint_assets.schemas.subjects import ProbableLinks
+    from complaint_assets.schemas.types import arrow_schema
+
+    home = stores()
+    queue, ada = home.queue, home.vault.find("phone", deliveries.ADA)
+    queue.send("sms", "nobody_knows", [deliveries.sms("d1", deliveries.ADA, f"{day} 11:00:00", "dead").encode()])
+    for _ in range(MOST_RECEIVES + 1):
+        queue.extend("sms", queue.receive("sms", 10, 60), 0)
+    assert queue.depth("sms").dead == 1
+    queue.send("sms", "gateway", [deliveries.sms("q1", deliveries.ADA, f"{day} 11:00:00", "waiting").encode()])
+    pair = {"left": ada, "right": "somebody", "match_weight": 9.0, "band": "strong", "model_version": "1"}
+    schema = arrow_schema(ProbableLinks)
+    others = {**pair, "left": "another"}
+    home.tables.replace(
+        "probable_links",
+        pa.Table.from_pylist([pair, others], schema=schema),
+        schema=schema,
+        partition_by=["band"],
+        where=None,
+        sort_by=["left"],
+        statistics=["band"],
+    )
+    SEEN["dry_links"] = complaints("erase", "--subject", ada, "--dry-run")[0]["rows"]["probable_links"]
 
 
 def reapply() -> None:

@@ -51,6 +51,14 @@ def test_no_marker_is_left_anywhere(seen: Seen) -> None:
     assert seen["left"] == []
 
 
+def test_messages_and_probable_links_of_hers_are_gone_too(seen: Seen) -> None:
+    """The message that waited is cut like a delivery; the dead letter is removed; the pair of others stays."""
+    (erased,) = seen["erased"]
+    assert erased["messages_removed"] == 1
+    assert erased["raw_objects"] == seen["dry"][0]["raw_objects"] + 1
+    assert (seen["dry_links"], seen["links_left"]) == (1, 1)
+
+
 def test_her_records_are_gone_from_every_table_and_nobody_elses(seen: Seen) -> None:
     before, after = seen["before"], seen["after"]
     gone = list(before["deliveries"])

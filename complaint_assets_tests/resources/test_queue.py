@@ -158,6 +158,30 @@ def test_a_message_that_is_never_acknowledged_becomes_a_dead_letter_and_can_be_r
     assert queue.redrive("sms") == 0
 
 
+def test_dead_letters_that_match_are_forgotten_and_others_stay(queue: Queue) -> None:
+    for body in (b"hers", b"his", b"hers too"):
+        poison(queue, body)
+    assert queue.depth("sms").dead == 3
+    assert queue.forget("sms", lambda body: b"hers" in body) == 2
+    assert bodies(queue.dead("sms", 10)) == [b"his"]
+    assert queue.forget("social", bool) == 0
+    assert queue.redrive("sms") == 1
+
+
+def test_of_what_the_spool_forgets_or_has_handed_over_no_byte_is_left(tmp_path: Path) -> None:
+    queue = Spool(tmp_path / "queue.db")
+    queue.send("sms", "gateway", [b"handed over"])
+    queue.ack("sms", take(queue))
+    queue.send("sms", "gateway", [b"waiting secret", b"another"])
+    take(queue, most=1)
+    assert queue.forget("sms", lambda body: b"secret" in body) == 1
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"another" in stored
+    assert b"secret" not in stored
+    assert b"handed over" not in stored
+    assert queue.depth("sms") == Depth(waiting=1, leased=0, dead=0)
+
+
 def test_the_depth_tells_what_waits_and_what_is_leased(queue: Queue) -> None:
     queue.send("sms", "gateway", [b"1", b"2", b"3"])
     take(queue, most=1)

@@ -1,4 +1,4 @@
-"""Faults of the world: an S3 that refuses, breaks off or dawdles twice, and a disk that is full."""
+"""Faults of the world: an S3 and an SQS that refuse, break off or dawdle twice, and a disk that is full."""
 
 import io
 import socketserver
@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from resources import object_store
+from resources import object_store, queue_sqs
 from resources.lake import Lake
 from resources.object_store import FolderStore, open_store, read
+from resources.queue import Depth, open_queue
 
 AT = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 SLOT = "2026-11-23T06"
@@ -53,7 +54,8 @@ class Handler(BaseHTTPRequestHandler):
 
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         listing = self.command == "GET" and "list-type=2" in self.path
-        fault = self.server.strikes({"GET": "list" if listing else "get"}.get(self.command, self.command.lower()))
+        plain = {"GET": "list" if listing else "get"}.get(self.command, self.command.lower())
+        fault = self.server.strikes(self.headers.get("X-Amz-Target", plain))
         if fault == "reset":
             self.hang_up()
             return
@@ -151,6 +153,25 @@ def test_an_s3_that_goes_on_failing_is_an_error_and_leaves_nothing_half_done(
     lake = Lake(place)
     assert lake.land("sms", "gateway", SLOT, "a", AT, io.BytesIO(b"one")).new
     assert [item.sha256 for item in lake.seal("sms", SLOT).objects]
+
+
+@pytest.mark.parametrize("fault", ["503", "500", "reset", "slow"])
+@pytest.mark.parametrize("operation", ["SendMessageBatch", "ReceiveMessage", "DeleteMessageBatch"])
+def test_an_sqs_that_fails_twice_and_recovers_delivers_every_message_once(
+    tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, operation: str, fault: str
+) -> None:
+    monkeypatch.setattr(queue_sqs, "POLL_SECONDS", 0)
+    queue = open_queue(f"sqs://{tmp_path.name}")
+    assert queue.depth("sms") == Depth(0, 0, 0)
+    bodies = [b"one", b"two", b"three" * 1000]
+    proxy.operation, proxy.fault, proxy.left = f"AmazonSQS.{operation}", fault, 2
+    queue.send("sms", "gateway", bodies)
+    messages = queue.receive("sms", 10, 60)
+    queue.ack("sms", messages)
+    assert proxy.left == 0, "the fault befell"
+    assert sorted(message.body for message in messages) == sorted(bodies)
+    assert {message.receives for message in messages} == {1}
+    assert queue.depth("sms") == Depth(0, 0, 0)
 
 
 FULL = """
