@@ -7,6 +7,7 @@ import numpy as np
 
 from .counts import KEYS, Cube, Flags, Reals
 from .lifecycle import Replay
+from .surge_scan import Lattice
 
 GRACE_HOURS = 4
 """An outage fades: what is detected so soon after its end still counts."""
@@ -160,7 +161,7 @@ def backtest(cube: Cube, quarters: Reals, *, first: int, threshold: float, seed:
     """
     hours = cube.measures["subjects"].shape[1]
     limits = np.full(hours // 24, threshold)
-    plain = Replay(cube, limits, hours * 4, quarters)
+    plain = Replay(Lattice(cube, quarters), limits, hours * 4)
     begin = first * 24
     rng = np.random.Generator(np.random.PCG64(seed))
     expected = cube.measures["expected"]
@@ -179,7 +180,7 @@ def backtest(cube: Cube, quarters: Reals, *, first: int, threshold: float, seed:
         added[place, span] += rng.poisson(np.repeat(more / 4, 4, axis=1))
         known.append(Known(start, length, size, place, float(more.sum())))
     planted = {**cube.measures, "subjects": added.reshape(len(added), hours, 4).sum(2)}
-    surging = Replay(Cube(cube.names, cube.codes, planted), limits, hours * 4, added)
+    surging = Replay(Lattice(Cube(cube.names, cube.codes, planted), added), limits, hours * 4)
 
     def found(replay: Replay) -> list[Found]:
         return [
