@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from complaint_assets.logic.backtest import ENOUGH, Found, Known, Verdict, judge, summary
+from complaint_assets.logic.backtest import ENOUGH, GRACE_HOURS, Found, Known, Verdict, judge, summary
 from complaint_assets.logic.counts import Cube
 from complaint_assets.logic.incidents import HOURLY_THRESHOLD, THRESHOLD, thresholds_of
 from complaint_assets.logic.lifecycle import Replay
@@ -69,15 +69,35 @@ def found_in(lattice: Lattice, threshold: float) -> list[Found]:
     begin = (HISTORY_WEEKS * 7 - FIRST_DAYS) * 24
     late = 0 if per_hour == 1 else 1  # by the hour a delay of 0 is a report when the hour closes
     return [
-        Found(i.series, i.started / per_hour, (i.detected + late) / per_hour, i.score)
+        Found(
+            i.series,
+            i.started / per_hour,
+            (i.detected + late) / per_hour,
+            i.score,
+            tuple(at - 1 + late for at in i.told_at(per_hour)),
+        )
         for i in replay.incidents
         if i.detected >= begin * per_hour
     ]
 
 
+def distinct(made: Company) -> list[Event]:
+    """The planted outages without those that begin inside another: they are part of it, for anybody."""
+    return [
+        event
+        for event in made.events
+        if not any(
+            other is not event
+            and other.start <= event.start <= other.start + other.hours + GRACE_HOURS
+            and not (event.series & ~other.series).any()
+            for other in made.events
+        )
+    ]
+
+
 def known(made: Company) -> list[Known]:
-    """The planted outages."""
-    return [Known(e.start - FIRST_DAYS * 24 - 1e-9, e.hours, e.size, e.series, e.excess) for e in made.events]
+    """The same for ``judge``."""
+    return [Known(e.start - FIRST_DAYS * 24 - 1e-9, e.hours, e.size, e.series, e.excess) for e in distinct(made)]
 
 
 def calibrate(seeds: Iterable[int], *, by_quarter: bool) -> None:
@@ -104,7 +124,7 @@ def detect(seeds: Iterable[int], *, by_quarter: bool) -> None:
         made = made_for(seed, quiet=False)
         lattice = lattice_of(made, cube_of(made, f"surging-{seed}"), by_quarter=by_quarter)
         verdicts += judge(known(made), found_in(lattice, threshold), made.rate.mean(1))[0]
-        places += [event.place for event in made.events]
+        places += [event.place for event in distinct(made)]
         made = made_for(seed, quiet=True)
         lattice = lattice_of(made, cube_of(made, f"quiet-{seed}"), by_quarter=by_quarter)
         false += [found.score for found in found_in(lattice, threshold)]

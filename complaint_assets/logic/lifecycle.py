@@ -58,6 +58,12 @@ class Incident:
     def is_open(self) -> bool:
         return self.resolved is None
 
+    def told_at(self, per_hour: int) -> tuple[float, ...]:
+        """Hours, from the begin of the replay, at whose ends something worse was told of it."""
+        return tuple(
+            (c.step + 1) / per_hour for c in self.transitions if c.kind in ("update", "escalate", "reopen")
+        )
+
     def copy(self) -> "Incident":
         """As it is now, whatever becomes of it."""
         return replace(self, held=list(self.held), transitions=list(self.transitions))
