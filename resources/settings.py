@@ -173,6 +173,11 @@ class Settings(BaseSettings):
         return self.home / "complaints.duckdb"
 
     @property
+    def replays(self) -> Path:
+        """What surge replays remember: a cache."""
+        return self.home / "surges.db"
+
+    @property
     def marts(self) -> Path:
         return self.home / "marts"
 

@@ -28,16 +28,18 @@ from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.forecast import forecast
 from complaint_assets.logic.identify import Keys
-from complaint_assets.logic.incidents import find_surges, transitions
+from complaint_assets.logic.incidents import transitions
 from complaint_assets.logic.phrases import phrases
 from complaint_assets.logic.plan import BASELINE_DAYS, metric_inputs
 from complaint_assets.logic.surge_metrics import hourly_counts
 from complaint_assets.logic.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
+from complaint_assets.replays import surge_rows
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
 from complaint_assets.taxonomy import load_rules
 from resources.failpoints import failpoint
+from resources.replays import Replays
 from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import ON_COMMIT, Warehouse
@@ -131,28 +133,29 @@ def surge_metrics(
 
 
 @dg.asset(
+    deps=[surge_metrics],
     group_name="surges",
     owners=[OWNER],
     kinds={"duckdb", "pandas"},
     tags={"pii": "none"},
-    code_version="2",
+    code_version="3",
     metadata=table_metadata(Surges),
     retry_policy=RETRIES,
     freshness_policy=STREAMING_FRESHNESS,
     pool=WAREHOUSE_POOL,
     description=(
         "Incidents: places and matters with more complainants than chance explains, one per outage, found by "
-        "replaying all hours in order. A rerun or a restatement keeps their ids."
+        "replaying all hours in order, from the first day that changed. A rerun or a restatement keeps their ids."
     ),
 )
-def surges(
-    surge_metrics: pd.DataFrame, stores: Stores, warehouse: Warehouse
-) -> dg.MaterializeResult[pd.DataFrame]:
+def surges(stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult[pd.DataFrame]:
     """Find the incidents."""
     home = settings()
     pseudonym = partial(Keys(stores.vault.secret).pseudonym, "surge")
     gravity = {name: float(known.severity) for name, known in load_rules(home.country).categories.items()}
-    found = find_surges(surge_metrics, pseudonym, calendar=load_calendar(home.calendar), gravity=gravity)
+    kept = Replays(home.replays)
+    rows = surge_rows(warehouse, kept, pseudonym, load_calendar(home.calendar), gravity)
+    found = to_pandas(pa.Table.from_pylist(rows, arrow_schema(Surges)))
     frame = to_pandas(from_pandas(with_evidence(found, stores, warehouse), Surges))
     is_open = frame["status"] == "open"
     return dg.MaterializeResult(

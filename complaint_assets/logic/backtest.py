@@ -7,6 +7,7 @@ import numpy as np
 
 from .counts import KEYS, Cube, Flags, Reals
 from .lifecycle import Replay
+from .surge_scan import Lattice
 
 GRACE_HOURS = 4
 """An outage fades: what is detected so soon after its end still counts."""
@@ -27,12 +28,16 @@ class Known:
 
 @dataclass(frozen=True)
 class Found:
-    """An incident: where, begun when, reported when (the end of the data that showed it)."""
+    """An incident: where, begun when, reported when (the end of the data that showed it).
+
+    ``told``: when else something was told of it, such as an update or an escalation.
+    """
 
     series: Flags
     started: float
     reported: float
     score: float
+    told: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Verdict:
 def judge(known: Sequence[Known], found: Sequence[Found], weights: Reals) -> tuple[list[Verdict], int]:
     """A verdict per outage, and the number of incidents that belong to none.
 
-    An incident belongs to the outage of its time whose scope overlaps most with its own, by expected counts.
+    An incident belongs to the outage of its time whose scope overlaps most with its own, by expected counts. An
+    outage without one, begun while another's incident shares series with it, is told by what is told of that.
 
     Args:
         known: the outages.
@@ -87,6 +93,14 @@ def judge(known: Sequence[Known], found: Sequence[Found], weights: Reals) -> tup
     for event, own in zip(known, belongs, strict=True):
         timely = [pair for pair in own if pair[0].reported <= event.start + event.hours + GRACE_HOURS]
         first = min((pair[0].reported for pair in timely), default=np.inf)
+        if not timely:
+            for incident in found:
+                share = overlap(event.series, incident.series)
+                later = [at for at in incident.told if event.start < at <= event.start + event.hours + GRACE_HOURS]
+                if share > 0 and later:
+                    timely.append((incident, share))
+                    first = min(first, *later)
+            own = timely
         verdicts.append(
             Verdict(
                 event.size,
@@ -160,7 +174,7 @@ def backtest(cube: Cube, quarters: Reals, *, first: int, threshold: float, seed:
     """
     hours = cube.measures["subjects"].shape[1]
     limits = np.full(hours // 24, threshold)
-    plain = Replay(cube, limits, hours * 4, quarters)
+    plain = Replay(Lattice(cube, quarters), limits, hours * 4)
     begin = first * 24
     rng = np.random.Generator(np.random.PCG64(seed))
     expected = cube.measures["expected"]
@@ -179,11 +193,11 @@ def backtest(cube: Cube, quarters: Reals, *, first: int, threshold: float, seed:
         added[place, span] += rng.poisson(np.repeat(more / 4, 4, axis=1))
         known.append(Known(start, length, size, place, float(more.sum())))
     planted = {**cube.measures, "subjects": added.reshape(len(added), hours, 4).sum(2)}
-    surging = Replay(Cube(cube.names, cube.codes, planted), limits, hours * 4, added)
+    surging = Replay(Lattice(Cube(cube.names, cube.codes, planted), added), limits, hours * 4)
 
     def found(replay: Replay) -> list[Found]:
         return [
-            Found(i.series, i.started / 4, (i.detected + 1) / 4, i.score)
+            Found(i.series, i.started / 4, (i.detected + 1) / 4, i.score, i.told_at(4))
             for i in replay.incidents
             if i.detected >= begin * 4
         ]

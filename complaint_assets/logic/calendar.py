@@ -72,6 +72,10 @@ def silences(contacts: Reals, expected: Reals, enough: float = 8.0) -> tuple[Rea
     was missed has come, for a day at most. Each hour is told from itself and those before.
     """
     silent, catching = np.zeros(contacts.shape), np.zeros(contacts.shape)
+    quiet = np.where(contacts > 0, 0.0, expected).cumsum(axis=1)
+    since_contact = quiet - np.maximum.accumulate(np.where(contacts > 0, quiet, 0.0), axis=1)
+    if since_contact.max(initial=0.0) < enough - 1e-6:  # as most of the time
+        return silent, catching
     missed = np.zeros(len(contacts))
     owed, since = np.zeros(len(contacts)), np.zeros(len(contacts))
     for hour in range(contacts.shape[1]):

@@ -5,13 +5,15 @@ are then taken as expected and the rest is scanned again, so that one outage rai
 per node that contains it.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .counts import KEYS, Cube, Flags, Reals, score, usual_dispersion
+from .counts import KEYS, Flags, Reals, score, usual_dispersion
 from .facts import UNKNOWN
-from .surge_scan import LOOK_BACK, Candidate, Lattice, Scope
+from .noise import LOOK_BACK
+from .surge_scan import Candidate, Lattice, Scope
 
 CALM_HOURS = 4
 """Calm hours in a row that resolve an incident."""
@@ -56,38 +58,50 @@ class Incident:
     def is_open(self) -> bool:
         return self.resolved is None
 
+    def told_at(self, per_hour: int) -> tuple[float, ...]:
+        """Hours, from the begin of the replay, at whose ends something worse was told of it."""
+        return tuple(
+            (c.step + 1) / per_hour for c in self.transitions if c.kind in ("update", "escalate", "reopen")
+        )
+
+    def copy(self) -> "Incident":
+        """As it is now, whatever becomes of it."""
+        return replace(self, held=list(self.held), transitions=list(self.transitions))
+
 
 class Replay:
     """All incidents of the first ``passed`` steps.
 
     Args:
-        cube: ``subjects``, ``expected`` and ``variance`` by the hour.
+        lattice: what is scanned.
         thresholds: score that opens an incident, per day.
         passed: steps that there are data of.
-        quarters: counts by the quarter of an hour, to replay by the quarter.
+        known: incidents so far, if the lattice begins with what is remembered; they live on.
         gravity: [series] usual severity of its complaints, 1 to 5; None = not known.
         subscribers: [region code] number of subscribers, 0 = not known; None = of no region.
     """
 
     def __init__(
         self,
-        cube: Cube,
+        lattice: Lattice,
         thresholds: Reals,
         passed: int,
-        quarters: Reals | None = None,
         *,
+        known: Sequence[Incident] = (),
         gravity: Reals | None = None,
         subscribers: Reals | None = None,
     ) -> None:
-        self.cube = cube
-        self.lattice = Lattice(cube, quarters)
-        self.per_hour = self.lattice.per_hour
+        self.cube = lattice.cube
+        self.lattice = lattice
+        self.per_hour = lattice.per_hour
         self.gravity = gravity
         self.subscribers = subscribers
-        self.incidents: list[Incident] = []
-        hot = self.lattice.hot_steps(thresholds)
-        active: list[Incident] = []
-        for step in range(passed):
+        self.incidents = list(known)
+        self.ends: list[dict[int, Incident]] = []
+        """At the end of each day that has passed: the incidents that may go on, as they were, by position."""
+        hot = lattice.peaks >= np.repeat(thresholds, 24 * self.per_hour)
+        active = [incident for incident in self.incidents if incident.is_open]
+        for step in range(lattice.first_day * 24 * self.per_hour, passed):
             if hot[step]:
                 self._look(step, float(thresholds[step // (24 * self.per_hour)]))
                 active = [i for i in self.incidents if i.is_open]
@@ -95,6 +109,12 @@ class Replay:
                 self._step(incident, step)
             if active:
                 active = [incident for incident in active if incident.is_open]
+            if (step + 1) % (24 * self.per_hour) == 0:
+                self.ends.append({n: i.copy() for n, i in enumerate(self.incidents) if self._may_go_on(i, step)})
+
+    def _may_go_on(self, incident: Incident, step: int) -> bool:
+        """Whether what comes after ``step`` may continue it: an onset may lie a look-back before its alarm."""
+        return incident.resolved is None or incident.resolved > step - (REOPEN_HOURS + LOOK_BACK) * self.per_hour
 
     def _look(self, step: int, threshold: float) -> None:
         """Open or continue what stands out at the end of ``step``."""
@@ -258,7 +278,8 @@ class Replay:
         hours = slice(first // self.per_hour, -(-end // self.per_hour))
         seen = self.lattice.seen[incident.series, first:end].sum(0)
         expected = self.lattice.expected(first, end)[incident.series].sum(0)
-        return seen, expected, float(self.cube.measures["variance"][incident.series, hours].sum())
+        # Series by series: those of which nothing was expected then change no digit.
+        return seen, expected, float(self.cube.measures["variance"][incident.series, hours].sum(0).sum())
 
     def _tell(self, incident: Incident, kind: str, step: int) -> None:
         observed, expected = self.totals(incident)
@@ -274,17 +295,22 @@ class Replay:
         observed, expected = self.totals(incident)
         excess, ratio = observed - expected, observed / max(expected, 1e-9)
         wide = incident.scope.fixed <= 1 and incident.scope.channel is None
-        grave = self.gravity is not None and float(np.median(self.gravity[incident.series])) >= 4
+        grave = self.gravity is not None and float(np.median(self.gravity[self._heard(incident)])) >= 4
         many = self.rate(incident, excess) >= 20
         if ratio >= 3 and excess >= 20 and (excess >= 50 or wide or many or grave):
             return 1
         return 2 if (ratio >= 2 and excess >= 20) or many else 3
 
+    def _heard(self, incident: Incident) -> Flags:
+        """Its series of which anything was expected meanwhile: others were not there, or are not yet."""
+        hours = slice(incident.started // self.per_hour, incident.last // self.per_hour + 1)
+        return np.asarray(incident.series & self.cube.measures["expected"][:, hours].any(1))
+
     def rate(self, incident: Incident, excess: float) -> float:
         """Excess per 100,000 subscribers of its regions; 0 if unknown."""
         if self.subscribers is None:
             return 0.0
-        regions = np.unique(self.cube.codes[KEYS.index("region")][incident.series])
+        regions = np.unique(self.cube.codes[KEYS.index("region")][self._heard(incident)])
         people = float(self.subscribers[regions].sum())
         return excess / people * 100_000 if people > 0 else 0.0
 

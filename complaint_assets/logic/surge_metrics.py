@@ -47,14 +47,13 @@ def hourly_counts(facts: ibis.Table) -> ibis.Table:
         who=counted.who,
     ).agg(
         first=counted.occurred_at.min(where=counted.is_complaint & ~counted.is_repeat),
-        is_new=(counted.is_complaint & ~counted.is_repeat).any(),
         complaints=counted.count(where=counted.is_complaint),
         amplifications=counted.count(where=counted.is_amplification),
     )
     return people.group_by("bucket_start", *KEYS).agg(
-        subjects=people.is_new.cast("int64").sum(),
+        subjects=people["first"].count(),
         **{
-            f"by_{minute}": (people.is_new & (people["first"].minute() < minute)).cast("int64").sum()
+            f"by_{minute}": people["first"].count(where=people["first"].minute() < minute)
             for minute in (15, 30, 45)
         },
         complaints=people.complaints.sum(),
