@@ -159,7 +159,7 @@ class Outbox:
                 held
                 or db.execute(
                     "SELECT id, made, attempts FROM messages WHERE route = ? AND state = 'pending' AND due <= ?"
-                    " AND leased_until <= ? ORDER BY attempts, made, id LIMIT 1",
+                    " AND leased_until <= ? ORDER BY attempts, rowid LIMIT 1",
                     (route, at, at),
                 ).fetchone()
             )
