@@ -20,14 +20,15 @@ from complaint_assets.checks.freshness import freshness_job
 from complaint_assets.jobs import default_jobs
 from complaint_assets.schedules import default_schedules
 from complaint_assets.sensors.alerts import (
+    alert_delivery,
     build_check_alerts,
     build_freshness_alerts,
     run_failure_alerts,
-    surge_alerts,
 )
 from complaint_assets.sensors.landing import landing_sensors
 from complaint_assets.sensors.propagation import propagation
 from complaint_assets.sensors.reaper import reaper
+from complaint_assets.sensors.watch import intake_alerts, surge_alerts
 from resources.notifier import Notifier
 from resources.settings import Settings, settings
 from resources.stores import Stores
@@ -65,7 +66,9 @@ def default_resources(home: Settings) -> dict[str, Any]:
         ),
         "warehouse": Warehouse(database=str(home.warehouse)),
         "io_manager": WarehouseIOManager(database=str(home.warehouse), schema="warehouse"),
-        "notifier": Notifier(folder=str(home.alerts), webhook_url=home.webhook),
+        "notifier": Notifier(
+            folder=str(home.alerts), webhook_url=home.webhook, routes=str(home.routes), ui_url=home.ui()
+        ),
     }
 
 
@@ -84,6 +87,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             build_check_alerts(default_checks),
             build_freshness_alerts(default_assets),
             surge_alerts,
+            intake_alerts,
+            alert_delivery,
         ],
         resources={**default_resources(settings()), **overrides},
         executor=dg.in_process_executor,

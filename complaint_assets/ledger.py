@@ -33,9 +33,10 @@ class Ledger:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def intake(self, channel: str | None = None) -> list[dict[str, Any]]:
-        """Intake rows, of one channel or of all."""
-        where = [("channel", "=", channel)] if channel else []
+    def intake(self, channel: str | None = None, since_slot: str = "") -> list[dict[str, Any]]:
+        """Intake rows, of one channel or of all; from a slot on."""
+        where: list[Filter] = [("slot", ">=", since_slot)] if since_slot else []
+        where += [("channel", "=", channel)] if channel else []
         return self._rows("intake", INTAKE, where)
 
     def _rows(self, name: str, schema: pa.Schema, where: Sequence[Filter] = ()) -> list[dict[str, Any]]:

@@ -1,163 +1,126 @@
-"""Alerts: each key is delivered to the log once, and to the webhook until it answers."""
+"""Alerts: stored in an outbox, then delivered to every route that the rules give them, each once.
 
-import http.client
-import json
+What "once" means, per alert and route: the outbox makes one message of it, and repeats none whose success it has
+noted, whoever is killed when. Between an endpoint's answer and the commit of it lies a gap that no sender can
+close alone, and an answer can get lost or come too late: then the message is repeated under the same id
+(``Idempotency-Key``, ``Message-ID``, PagerDuty's ``dedup_key``; in the text for Slack, Teams and apprise), by
+which the receiver recognises it. The log file is ours: there the repeat is recognised here, and each alert
+stands in it exactly once.
+"""
+
 import os
-import re
-import sqlite3
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+import random
+from collections.abc import Callable, Collection
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 
+from resources.alert import Alert
+from resources.deliver import Message, Refused, Unreachable, append, mail, post, push, utc_now
 from resources.failpoints import failpoint
+from resources.outbox import Outbox
+from resources.routes import Route, Routes, load_routes
+from resources.settings import DEFAULT_ROUTES
 
-TEXT_LIMIT = 500
-TIMEOUT_SECONDS = 5
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-
-
-@dataclass(frozen=True)
-class Alert:
-    """What somebody should know. Counts and names of assets only: no complaint text, no identifier.
-
-    Raises:
-        ValueError: a text is longer than 500 characters.
-    """
-
-    key: str
-    severity: str
-    title: str
-    body: str
-    asset: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("key", "severity", "title", "body", "asset"):
-            value = getattr(self, name)
-            if value is not None:
-                if len(value) > TEXT_LIMIT:
-                    raise ValueError(f"alert: {name} is longer than {TEXT_LIMIT} characters")
-                object.__setattr__(self, name, _CONTROL.sub(" ", value))
+LOG = "alerts.jsonl"
+WEBHOOK = "COMPLAINTS_WEBHOOK"
+Clock = Callable[[], datetime]
 
 
 class Notifier(dg.ConfigurableResource):
-    """Writes alerts to ``alerts.jsonl`` in ``folder`` and posts them to ``webhook_url``, if there is one."""
+    """Delivers alerts from the outbox in ``folder`` along the ``routes`` of a YAML file."""
 
     folder: str
     webhook_url: str = ""
+    routes: str = str(DEFAULT_ROUTES)
+    ui_url: str = "http://127.0.0.1:3000"
 
-    def send(self, alert: Alert) -> bool:
-        """Deliver ``alert`` unless its key has been sent; True when nothing is left undelivered.
-
-        The alert is stored before it is delivered: what a dead endpoint refuses is tried again by the next
-        ``send`` or ``flush``.
-        """
+    def store(self, alert: Alert, clock: Clock = utc_now) -> None:
+        """Keep ``alert`` for the next ``flush``; durable when this returns, and known by its key for ever."""
         failpoint("notifier.before_store")
-        with self._outbox() as outbox:
-            outbox.execute(
-                "INSERT OR IGNORE INTO alerts (key, alert, at) VALUES (?, ?, ?)",
-                (alert.key, json.dumps(asdict(alert)), datetime.now(UTC).isoformat()),
-            )
+        self.outbox.store(alert, clock())
         failpoint("notifier.stored")
-        return self.flush()
 
-    def flush(self) -> bool:
-        """Deliver what is undelivered; True when nothing is left.
+    def send(self, alert: Alert, clock: Clock = utc_now) -> bool:
+        """Store ``alert``, then deliver what is due; True when nothing is left undelivered.
 
         Raises:
-            ValueError: the webhook is no http or https address. The log has the alerts all the same.
+            RoutesError: the routes are wrong. The alert is stored all the same.
         """
-        with self._outbox() as outbox:
-            rows = outbox.execute("SELECT at, alert FROM alerts WHERE NOT logged ORDER BY at, key").fetchall()
-            if rows:
-                self._log([_line({"at": at, **json.loads(alert)}) for at, alert in rows])
-                failpoint("notifier.logged")
-                outbox.execute("UPDATE alerts SET logged = 1")
-                failpoint("notifier.log_noted")
-            if not self.webhook_url:
-                outbox.execute("UPDATE alerts SET posted = 1 WHERE NOT posted")
-            pending = outbox.execute("SELECT key, alert FROM alerts WHERE NOT posted ORDER BY at, key").fetchall()
+        self.store(alert, clock)
+        return self.flush(clock=clock)
+
+    def flush(self, acknowledged: Collection[str] | None = None, clock: Clock = utc_now) -> bool:
+        """Deliver what is due; True when nothing is left undelivered.
+
+        Args:
+            acknowledged: incidents that somebody has taken on. If given, what is not delivered, or is an
+                incident and not acknowledged, in time goes to its second route.
+            clock: what time it is (UTC).
+
+        Raises:
+            RoutesError: the routes are wrong. What is stored stays.
+        """
+        table = load_routes(Path(self.routes))
+        used = self.in_use(table)
+        self.outbox.route(table, used, clock())
+        failpoint("notifier.routed")
+        self._deliver_due(used, clock)
+        # Afterwards: what waited only because nobody flushed needs no second route.
+        if acknowledged is not None and self.outbox.escalate(acknowledged, used, clock()):
+            self._deliver_due(used, clock)
         failpoint("notifier.flushed")
-        return self._post_all(pending) if pending else True
+        return not self.outbox.waiting()
 
-    def _post_all(self, pending: list[tuple[str, str]]) -> bool:
-        # The outbox is not held meanwhile: a slow endpoint must not keep others from storing their alerts.
-        if urllib.parse.urlsplit(self.webhook_url).scheme not in ("http", "https"):
-            raise ValueError("COMPLAINTS_WEBHOOK must be an http or https address")
-        everything = True
-        for key, alert in pending:
-            try:
-                failpoint("notifier.before_post")
-                self._post(alert)
-                failpoint("notifier.posted")
-            except urllib.error.HTTPError as refusal:
-                refusal.close()
-                if refusal.code >= 500 or refusal.code == 429:
-                    return False
-                everything = False  # this one is refused: the next may pass
-            except (OSError, http.client.HTTPException):
-                return False
-            else:
-                with self._outbox() as outbox:
-                    outbox.execute("UPDATE alerts SET posted = 1 WHERE key = ?", (key,))
-                failpoint("notifier.post_noted")
-        return everything
+    def in_use(self, table: Routes) -> dict[str, Route]:
+        """The routes whose variables are set, or must be."""
+        return {name: route for name, route in table.routes.items() if route.in_use(self._variables)}
 
-    @contextmanager
-    def _outbox(self) -> Iterator[sqlite3.Connection]:
-        """The outbox in one transaction, which no other process shares."""
-        Path(self.folder).mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(Path(self.folder) / "outbox.db", timeout=30, isolation_level=None)
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox(Path(self.folder) / "outbox.db")
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        return {**os.environ, WEBHOOK: self.webhook_url}
+
+    def _deliver_due(self, used: dict[str, Route], clock: Clock) -> None:
+        for name, route in used.items():
+            self.outbox.bind(route, clock())
+            failpoint("notifier.bound")
+            while self._deliver_one(name, route, clock):
+                pass
+
+    def _deliver_one(self, name: str, route: Route, clock: Clock) -> bool:
+        """Deliver the next message of a route; False if there is none, or the endpoint takes nothing."""
+        leased = self.outbox.lease(name, clock())
+        failpoint("notifier.leased")
+        if leased is None:
+            return False
+        token, message = leased
         try:
-            # Before the first read: who reads first and locks later logs what another has just logged.
-            connection.execute("BEGIN IMMEDIATE")
-            with connection:
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS alerts"
-                    " (key TEXT PRIMARY KEY, alert TEXT NOT NULL, at TEXT NOT NULL,"
-                    " logged INTEGER NOT NULL DEFAULT 0, posted INTEGER NOT NULL DEFAULT 0)"
-                )
-                yield connection
-        finally:
-            connection.close()
+            failpoint("notifier.before_delivery")
+            self._deliver(route, message, token)
+            failpoint("notifier.delivered")
+        except Unreachable as error:
+            self.outbox.failed(token, str(error), clock(), jitter=_jitter(), route=name, wait=error.retry_after)
+            return False
+        except Refused as error:
+            self.outbox.failed(token, str(error), clock(), jitter=_jitter())
+        else:
+            self.outbox.delivered(name, message.id, clock())
+        failpoint("notifier.settled")
+        return True
 
-    def _log(self, lines: list[bytes]) -> None:
-        """Append ``lines``, but for those that a killed process wrote and had no time to note."""
-        with (Path(self.folder) / "alerts.jsonl").open("ab+") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * sum(map(len, lines))))
-            tail = file.read()
-            written = set(tail.splitlines(keepends=True))
-            # A line cut short by a full disk must not swallow the next.
-            start = b"\n" if tail and not tail.endswith(b"\n") else b""
-            file.write(start + b"".join(line for line in lines if line not in written))
-            failpoint("notifier.line_written")
-            file.flush()
-            failpoint("notifier.line_flushed")
-            os.fsync(file.fileno())
-
-    def _post(self, alert: str) -> None:
-        request = urllib.request.Request(  # noqa: S310 - the scheme is checked by the caller
-            self.webhook_url, alert.encode(), {"Content-Type": "application/json"}, method="POST"
-        )
-        with _OPENER.open(request, timeout=TIMEOUT_SECONDS):
-            pass
+    def _deliver(self, route: Route, message: Message, token: str) -> None:
+        if route.kind == "log":
+            log = Path(self.folder) / LOG
+            append(log, message, self.ui_url, lambda: self.outbox.is_leased(token))
+        else:
+            send = {"webhook": post, "email": mail, "apprise": push}[route.kind]
+            send(route, message, self.ui_url, self._variables)
 
 
-def _line(alert: dict[str, str]) -> bytes:
-    return json.dumps(alert, sort_keys=True).encode() + b"\n"
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """An endpoint that moves alerts elsewhere is an endpoint that failed."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects)
+def _jitter() -> float:
+    return random.random()  # noqa: S311 - jitter, no secret

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_valid
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+DEFAULT_ROUTES = REPOSITORY / "complaint_assets" / "alerting" / "routes.yaml"
 
 
 class Settings(BaseSettings):
@@ -103,6 +104,15 @@ class Settings(BaseSettings):
         default=None, description="YAML file of holidays and subscribers by region, for surges."
     )
     webhook: str = Field(default="", description="Alerts are also posted to this URL.")
+    routes: Path = Field(
+        default=DEFAULT_ROUTES, description="YAML file of alert routes, instead of the built-in one."
+    )
+    ui_url: str = Field(
+        default="", description="Address of the UI, to which alerts link. Default: loopback at the port."
+    )
+    quarantine_alarm: float = Field(
+        default=0.05, gt=0, le=1, description="Share of a channel's records in quarantine that is told."
+    )
     port: int = Field(default=3000, ge=1, le=65535, description="First port tried for the UI, on loopback.")
 
     @model_validator(mode="after")
@@ -126,6 +136,9 @@ class Settings(BaseSettings):
         """The secret to which the vault is to be rotated; None if none is given."""
         secret = self.key_new.get_secret_value()
         return _digested(secret) if secret else None
+
+    def ui(self) -> str:
+        return self.ui_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
 
     def vault_folder(self) -> Path:
         return Path(self.vault) if self.vault else self.home / "vault"
@@ -188,6 +201,10 @@ class Settings(BaseSettings):
     @property
     def alerts(self) -> Path:
         return self.home / "alerts"
+
+    @property
+    def surge_log(self) -> Path:
+        return self.alerts / "surges.jsonl"
 
     @property
     def audit_log(self) -> Path:

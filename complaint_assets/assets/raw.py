@@ -22,10 +22,11 @@ from complaint_assets.capture import drain
 from complaint_assets.contracts import load_contracts
 from complaint_assets.partitions import slot_at, slot_window, slots_of
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
+from resources.alert import Alert
 from resources.failpoints import failpoint
 from resources.inbox import Arrival
 from resources.lake import NAME_REUSED, WrongBytes
-from resources.notifier import Alert, Notifier
+from resources.notifier import Notifier
 from resources.queue import QueueUnavailable
 from resources.settings import settings
 from resources.stores import Stores
@@ -132,7 +133,7 @@ def build_raw(channel: str) -> dg.AssetsDefinition:
                 new += take_in(stores, arrival)
             except WrongBytes:
                 held += 1
-                notifier.send(mismatch(arrival))
+                notifier.store(mismatch(arrival))
         if stores.queue:
             try:
                 contracts = load_contracts(settings().contract_folders())

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from complaint_assets.cli import (
+    alerts,
     audit,
     customers,
     demo,
@@ -47,6 +48,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(customers.app, name="customers")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(retention.app, name="retention")
 

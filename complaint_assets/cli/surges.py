@@ -1,8 +1,9 @@
-"""``complaints surges``: what is surging; ``surges backtest``: how far to trust it."""
+"""``complaints surges``: what is surging and who sees to it; ``surges backtest``: how far to trust it."""
 
+import getpass
 import json
-from datetime import datetime
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +12,10 @@ from complaint_assets.cli.common import AsJson, WrongUse, out, show, warehouse
 app = typer.Typer()
 group = typer.Typer(invoke_without_command=True, help="Incidents: what is surging, since when, and how much.")
 app.add_typer(group, name="surges")
+SurgeId = Annotated[str, typer.Argument(help="Id of the surge; its first characters are enough.")]
+By = Annotated[str | None, typer.Option("--by", help="Who does it; you unless said.")]
+SHORT = 8
+"""Characters of an id that a person has to type."""
 CURVE = (4.75, 5.25, 5.75, 6.25, 6.75, 7.25, 8.0, 9.0)
 
 
@@ -23,13 +28,11 @@ def surges(
     """Incidents: what is surging, since when, and how much."""
     if context.invoked_subcommand:
         return
-    from complaint_assets.schemas.surges import Surges
-    from complaint_assets.schemas.types import arrow_schema
-
-    rows = warehouse().read("surges", arrow_schema(Surges)).sort_by([("started_at", "descending")]).to_pylist()
+    rows = known_surges()
     if not all_surges:
         rows = [row for row in rows if row["status"] == "open"]
     names = (
+        "surge_id",
         "severity",
         "status",
         "category",
@@ -39,12 +42,94 @@ def surges(
         "observed",
         "expected",
         "ratio",
+        "owner",
+        "acknowledged_by",
     )
     brief = [{**{n: row[n] for n in names}, "explanation": row["explanation"]} for row in rows]
     for row in brief:
+        row["surge_id"] = row["surge_id"][:SHORT]
         row["expected"], row["ratio"] = round(row["expected"], 1), round(row["ratio"], 1)
         row["started_at"] = f"{row['started_at']:%Y-%m-%d %H:%M}"
     show(rows if as_json else brief, as_json, "Surges" if all_surges else "Open surges")
+
+
+def known_surges() -> list[dict[str, Any]]:
+    """The surges of the warehouse, newest first, each with what the ledger says of it."""
+    from complaint_assets.schemas.surges import Surges
+    from complaint_assets.schemas.types import arrow_schema
+    from complaint_assets.surge_ledger import Care, surge_ledger
+
+    rows = warehouse().read("surges", arrow_schema(Surges)).sort_by([("started_at", "descending")]).to_pylist()
+    care = surge_ledger().care()
+    return [{**row, **vars(care.get(row["surge_id"], Care()))} for row in rows]
+
+
+def the_surge(surge_id: str) -> dict[str, Any]:
+    """The surge that ``surge_id``, or the begin of it, names.
+
+    Raises:
+        WrongUse: none, or more than one.
+    """
+    found = [row for row in known_surges() if row["surge_id"].startswith(surge_id)]
+    if len(found) != 1:
+        which = "names no surge" if not found else f"names {len(found)} surges: give more characters"
+        raise WrongUse(f"{surge_id} {which}. They are listed by: complaints surges --all")
+    return found[0]
+
+
+def record(action: str, surge_id: str, by: str | None, text: str, as_json: bool) -> None:
+    """Append to the ledger and show how the surge stands."""
+    from complaint_assets.surge_ledger import UnfitNote, surge_ledger
+
+    whole = the_surge(surge_id)["surge_id"]
+    try:
+        surge_ledger().add(datetime.now(UTC), action, whole, by or getpass.getuser(), text)
+    except UnfitNote as unfit:
+        raise WrongUse(str(unfit)) from None
+    row = the_surge(whole)
+    names = ("surge_id", "status", "severity", "owner", "acknowledged_by", "acknowledged_at")
+    show([{**{name: row[name] for name in names}, "notes": len(row["notes"])}], as_json, "Surge")
+
+
+@group.command()
+def ack(surge_id: SurgeId, by: By = None, as_json: AsJson = False) -> None:
+    """Acknowledge a surge: it goes to no second route any more."""
+    record("ack", surge_id, by, "", as_json)
+
+
+@group.command()
+def assign(
+    surge_id: SurgeId,
+    owner: Annotated[str, typer.Argument(help="Person or team who sees to it.")],
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a surge an owner; it counts as acknowledged."""
+    record("assign", surge_id, by, owner, as_json)
+
+
+@group.command()
+def note(
+    surge_id: SurgeId,
+    text: Annotated[str, typer.Argument(help="What is known; no names or numbers of customers.")],
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Note something about a surge."""
+    record("note", surge_id, by, text, as_json)
+
+
+@group.command("show")
+def show_surge(surge_id: SurgeId, as_json: AsJson = False) -> None:
+    """Everything about one surge: figures, what happened to it, who sees to it."""
+    row = the_surge(surge_id)
+    if as_json:
+        show([row], True)
+        return
+    history, notes = json.loads(row.pop("history")), row.pop("notes")
+    show([{"what": name, "value": value} for name, value in row.items()], False, "Surge")
+    show(history, False, "What happened to it")
+    show(notes, False, "Notes")
 
 
 @group.command()

@@ -1,16 +1,17 @@
-"""Alerts: failed runs, failed checks, stale assets and surges go to the notifier. Counts only, no text."""
+"""Alerts about the machinery: failed runs, failed checks, stale assets; and the delivery of every alert.
+
+Counts only: no complaint text, no identifier, and no number of people below five.
+"""
 
 import json
 
 import dagster as dg
-import pyarrow.compute as pc
 
-from complaint_assets.assets.surges import surges
-from complaint_assets.schemas.surges import Surges
-from complaint_assets.schemas.types import arrow_schema
-from resources.notifier import Alert, Notifier
+from complaint_assets.assets.common import OWNER
+from complaint_assets.surge_ledger import surge_ledger
+from resources.alert import Alert
+from resources.notifier import Notifier
 from resources.settings import settings
-from resources.warehouse import Warehouse
 
 WILL_RETRY = "dagster/will_retry"
 MOST_RESULTS = 50
@@ -21,20 +22,20 @@ MOST_RESULTS = 50
     name="run_failure_alerts",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=settings().sensor_seconds,
-    description="One alert per failed run, once no retry is coming.",
+    description="One alert per failed run, at its first failure; its retries are the same matter.",
 )
 def run_failure_alerts(context: dg.RunFailureSensorContext, notifier: Notifier) -> None:
-    """Alert for a run that failed for good."""
+    """Alert for the first failure of a run."""
     run = context.dagster_run
-    if run.tags.get(WILL_RETRY) == "true":
-        return
+    retried = run.tags.get(WILL_RETRY) == "true"
+    what = "It is tried again by itself" if retried else "Mend the cause, then run it again"
     notifier.send(
         Alert(
-            key=f"run:{run.root_run_id or run.run_id}",
+            key=f"run_failed:{run.root_run_id or run.run_id}",
             severity="error",
             title=f"Run of {run.job_name} failed",
-            body=f"Run {run.run_id} failed. Open it in the UI, mend the cause, then run it again.",
-            asset=None,
+            body=f"Run {run.run_id} failed. {what}; the UI shows it under /runs/{run.run_id}.",
+            owner=OWNER,
         )
     )
 
@@ -63,15 +64,17 @@ def build_check_alerts(checks: list[dg.AssetChecksDefinition]) -> dg.SensorDefin
                     continue
                 told += 1
                 asset = key.asset_key.to_user_string()
-                notifier.send(
+                notifier.store(
                     Alert(
-                        key=f"check:{asset}:{key.name}:{record.run_id}",
+                        key=f"check_failed:{asset}:{key.name}:{record.run_id}",
                         severity=evaluation.severity.value.lower(),
                         title=f"Check {key.name} of {asset} failed",
                         body="The figures stand on the asset's Checks page.",
                         asset=asset,
+                        owner=OWNER,
                     )
                 )
+        notifier.flush()
         context.update_cursor(str(newest))
         return dg.SkipReason(f"{told} checks failed since the last tick")
 
@@ -96,53 +99,31 @@ def build_freshness_alerts(assets: list[dg.AssetsDefinition]) -> dg.SensorDefini
                 continue
             asset = key.to_user_string()
             since = now_stale[asset] = stale.get(asset, record.updated_at.isoformat())
-            notifier.send(
+            notifier.store(
                 Alert(
-                    key=f"freshness:{asset}:{since}",
+                    key=f"asset_stale:{asset}:{since}",
                     severity="warn",
                     title=f"{asset} is stale",
                     body="It has not been materialised within its freshness policy. Is its source silent?",
                     asset=asset,
+                    owner=OWNER,
                 )
             )
+        notifier.flush()
         context.update_cursor(json.dumps(now_stale, sort_keys=True))
         return dg.SkipReason(f"{len(now_stale)} assets are stale")
 
     return freshness_alerts
 
 
-@dg.asset_sensor(
-    asset_key=surges.key,
-    name="surge_alerts",
+@dg.sensor(
+    name="alert_delivery",
     minimum_interval_seconds=settings().sensor_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="One alert when a surge opens and one when it resolves.",
+    description="Delivers what is due: retries, digests, quiet hours that end, second routes.",
 )
-def surge_alerts(
-    context: dg.SensorEvaluationContext,
-    asset_event: dg.EventLogEntry,
-    warehouse: Warehouse,
-    notifier: Notifier,
-) -> dg.SkipReason:
-    """Tell every transition once: the notifier's keys make a replay silent."""
-    found = warehouse.read("surges", arrow_schema(Surges))
-    newest = pc.max(found["last_hour_at"]).as_py() if found.num_rows else None
-    told = 0
-    for row in found.to_pylist():
-        # A replay of history raises no alarm: only incidents of the last two days are told.
-        if newest is None or (newest - row["last_hour_at"]).days >= 2:
-            continue
-        told += 1
-        notifier.send(
-            Alert(
-                key=f"surge:{row['surge_id']}:{row['status']}:{row['severity']}",
-                severity=row["severity"].lower(),
-                title=(
-                    f"Surge {row['status']}: {row['category'] or 'several matters'} "
-                    f"in {row['region'] or 'several regions'}"
-                ),
-                body=row["explanation"],
-                asset="surges",
-            )
-        )
-    return dg.SkipReason(f"{told} recent surges")
+def alert_delivery(context: dg.SensorEvaluationContext, notifier: Notifier) -> dg.SkipReason:
+    """One tick."""
+    notifier.flush(surge_ledger().acknowledged())
+    waiting = notifier.outbox.waiting()
+    return dg.SkipReason(f"{waiting} deliveries wait: complaints alerts" if waiting else "everything is delivered")

@@ -305,7 +305,8 @@ def locks(folder: Path, trials: int) -> Result:
             held.close()
 
         def work(what: str = what, home: Path = home) -> dict[str, Any]:
-            from resources.notifier import Alert, Notifier
+            from resources.alert import Alert
+            from resources.notifier import Notifier
 
             if what == "outbox":
                 Notifier(folder=str(home / "alerts")).send(Alert("k", "warn", "t", "b"))

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from complaint_assets_tests.faults.homes import judged, lake_holds, put, take_in
 from complaint_assets_tests.faults.kills import KILLED, Landing, of_kind
 from complaint_assets_tests.faults.lab import Process, run, start
 from complaint_assets_tests.faults.table import Result, row
+from resources.outbox import LEASE_SECONDS
 
 
 def waiting_for(path: Path, process: Process) -> str:
@@ -149,16 +152,22 @@ def kill_notifier(folder: Path, trials: int) -> Result:
     server = start(serve)
     url = f"http://127.0.0.1:{waiting_for(folder / 'port', server)}/"
     result = Result()
-    names = of_kind("notifier.")
+    names = [name for name in of_kind("notifier.") if name != "notifier.mail_taken"]
+    now = time.time()
     for name in names[:: max(1, len(names) // trials)] if trials else names:
 
-        def send(name: str = name) -> bool:
-            from resources.notifier import Alert, Notifier
+        def send(name: str = name, at: float = now) -> bool:
+            from resources.alert import Alert
+            from resources.notifier import Notifier
 
-            return Notifier(folder=str(folder / name), webhook_url=url).send(Alert(name, "warn", "t", "b"))
+            notifier = Notifier(folder=str(folder / name), webhook_url=url)
+            return notifier.send(Alert(name, "warn", "t", "b"), lambda: datetime.fromtimestamp(at, UTC))
+
+        def send_later(send: Callable[..., bool] = send) -> bool:
+            return send(at=now + LEASE_SECONDS)  # the lease of who died is over
 
         killed = run(send, failpoint=name)
-        again = run(send)
+        again = run(send_later)
         logged = [json.loads(line)["key"] for line in (folder / name / "alerts.jsonl").read_text().splitlines()]
         posted = [json.loads(line)["key"] for line in posts.read_text().splitlines()].count(name)
         kept = killed.signal == KILLED and again.value is True and logged == [name] and posted >= 1

@@ -148,12 +148,14 @@ SLOT = "2026-11-23T06"
 
 def take_in(stores: Stores, tmp_path: Path) -> list[dict[str, Any]]:
     """Materialise raw/sms for the slot; return the alerts so far."""
+    notifier = Notifier(folder=str(tmp_path / "alerts"))
     result = dg.materialize(
         [asset for asset in raw.raw_assets if asset.key.path[-1] == "sms"],
         partition_key=SLOT,
-        resources={"stores": stores, "notifier": Notifier(folder=str(tmp_path / "alerts"))},
+        resources={"stores": stores, "notifier": notifier},
     )
     assert result.success
+    notifier.flush()
     log = tmp_path / "alerts" / "alerts.jsonl"
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
