@@ -69,9 +69,8 @@ def mart_table(stores: Stores, warehouse: Warehouse, role: Role, table: MartTabl
         ]
         return pa.Table.from_pylist(rows, schema=schema)
     if table.of in LAKE_TABLES:
-        return stores.tables.scan(table.of, arrow_schema(LAKE_TABLES[table.of]), columns=list(table.columns)).cast(
-            schema
-        )
+        of = arrow_schema(LAKE_TABLES[table.of])
+        return stores.tables.scan(table.of, of, columns=list(table.columns)).select(schema.names).cast(schema)
     return warehouse.read(table.of, arrow_schema(WAREHOUSE_TABLES[table.of])).select(schema.names).cast(schema)
 
 

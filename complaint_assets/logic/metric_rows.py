@@ -28,6 +28,11 @@ class Slice:
     known_by: datetime | None = None
     now: datetime | None = None
 
+    @property
+    def last_day(self) -> date:
+        """The day in which the period ends."""
+        return (self.end - timedelta(microseconds=1)).date()
+
     @classmethod
     def until(cls, end: datetime, **more: Any) -> "Slice":
         """Everything before ``end``."""
@@ -151,5 +156,4 @@ def surges_rows(surges: ibis.Table, asked: Slice, needed: set[str], _: Terms) ->
 def intake_rows(intake: ibis.Table, asked: Slice, needed: set[str], _: Terms) -> ibis.Table:
     """Raw objects whose slot begins on a day of the period (``Intake``), with that day."""
     rows = intake.mutate(slot_day=intake.slot.left(10).cast("date"))
-    last = (asked.end - timedelta(microseconds=1)).date()
-    return rows.filter(rows.slot_day.between(asked.start.date(), last))
+    return rows.filter(rows.slot_day.between(asked.start.date(), asked.last_day))

@@ -1,6 +1,6 @@
 """What each role may see: nothing that is not named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -84,3 +84,20 @@ def roles_of(data: Mapping[str, Any], metrics: Metrics) -> Roles:
         small = data["small_cell"] if row["small_cells"] == "merged" else 0
         roles[name] = Role(name=name, small_cell=small, tables=tables, **given)
     return Roles(data["version"], data["closing_hours"], roles)
+
+
+def withheld(people: Sequence[int | None], small_cell: int) -> list[bool]:
+    """Which cells of a table to leave empty: those of few people, and as many others as hide them.
+
+    The figure of a single small cell could be told from the whole: the next larger cells are withheld with it
+    until what is withheld comes to ``small_cell`` people or more. Cells of nobody, and of no people, are shown.
+    """
+    hidden = [False] * len(people)
+    order = sorted((number, position) for position, number in enumerate(people) if number)
+    so_far = 0
+    for number, position in order:
+        if number >= small_cell and (so_far == 0 or so_far >= small_cell):
+            break
+        hidden[position] = True
+        so_far += number
+    return hidden
