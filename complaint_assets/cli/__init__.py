@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from complaint_assets.cli import (
+    api,
     audit,
     customers,
     demo,
@@ -56,6 +57,7 @@ for commands in (
     vocabulary,
     kpi,
     explain,
+    api,
 ):
     app.add_typer(commands.app)
 app.add_typer(lake.app, name="lake")
