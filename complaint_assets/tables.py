@@ -1,8 +1,17 @@
-"""Which tables there are and where: row tables of the lake, tables of the warehouse."""
+"""Which tables there are and where: row tables of the lake, tables of the warehouse, marts of the roles."""
 
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.enriched import EnrichedComplaints
-from complaint_assets.schemas.marts import CustomerFeatures
+from complaint_assets.schemas.marts import (
+    AuditRows,
+    CustomerFeatures,
+    DataScienceComplaints,
+    OperationsHourly,
+    QuarantineReasons,
+    RegulatorMonthly,
+    ReportingDaily,
+    Restatements,
+)
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.surges import SurgeBacktest, SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
@@ -27,3 +36,15 @@ WAREHOUSE_TABLES: dict[str, type[Table]] = {
     "subject_links": SubjectLinks,
     "subjects": Subjects,
 }
+MART_TABLES: dict[str, dict[str, type[Table]]] = {
+    "operations": {"complaints_hourly": OperationsHourly, "surges": Surges, "surge_forecast": SurgeForecast},
+    "reporting": {"complaints_daily": ReportingDaily, "restatements": Restatements},
+    "data_science": {
+        "complaints": DataScienceComplaints,
+        "customer_features": CustomerFeatures,
+        "subjects": Subjects,
+    },
+    "privacy": {"audit": AuditRows, "quarantine": QuarantineReasons},
+    "regulator": {"complaints_monthly": RegulatorMonthly},
+}
+"""The model of every table that ``roles.yaml`` publishes, by role."""

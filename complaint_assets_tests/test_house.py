@@ -16,6 +16,8 @@ ALLOWED = {
     "logic": {"logic", "schemas"},
     "contracts": {"contracts", "logic", "schemas"},
     "taxonomy": {"taxonomy", "logic", "schemas"},
+    "metrics": {"metrics", "logic", "schemas"},
+    "roles": {"roles", "metrics", "logic", "schemas"},
     "simulator": {"simulator", "logic", "schemas"},
 }
 UPWARD = {"definitions", "sensors", "schedules", "checks", "cli"}

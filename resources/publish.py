@@ -1,6 +1,7 @@
 """Publishes tables to a role: a read-only DuckDB file and Parquet, switched in one step.
 
-Readers open ``<folder>/<role>/current/<role>.duckdb`` and see one whole version, old or new.
+Readers open ``<folder>/<role>/current/<role>.duckdb`` and see one whole version, old or new; the last one of a day
+stays for a while under ``as-of-<day>``.
 """
 
 import fcntl
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -22,6 +24,9 @@ from resources.fencing import Overtaken
 
 KEEP = 3
 """Versions that stay on disk, for readers that still have an older one open."""
+AS_OF_DAYS = 35
+"""Days whose last publication stays on disk too, to be read as it stood then."""
+_AS_OF = "as-of-"
 ABANDONED_SECONDS = 86_400
 """Age at which an unfinished version is taken for the remains of a killed run."""
 
@@ -97,7 +102,8 @@ def publish(folder: Path, role: str, tables: Mapping[str, pa.Table], since: Stan
         with _alone(home):
             if since != "any" and standing(folder, role) != since:
                 raise Overtaken(f"marts/{role}")
-            _switch(home, version)
+            _switch(home, version, "current")
+            _switch(home, version, f"{_AS_OF}{datetime.now(UTC).date()}")
         failpoint("publish.switched")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -123,12 +129,32 @@ def _alone(home: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _switch(home: Path, version: str) -> None:
-    link = home / f".current-{os.getpid()}"
+def mart_file(folder: Path, role: str, as_of: date | None = None) -> Path:
+    """The DuckDB file of ``role``: of now, or as it stood at the end of the day ``as_of`` (UTC).
+
+    Raises:
+        FileNotFoundError: nothing was published, or nothing that old is kept; the message tells what is.
+    """
+    if as_of is None:
+        found = folder / role / "current"
+        if not found.exists():
+            raise FileNotFoundError(f"nothing is published for {role} yet")
+    else:
+        links = sorted((folder / role).glob(f"{_AS_OF}*"))
+        before = [link for link in links if link.name <= f"{_AS_OF}{as_of}"]
+        if not before:
+            oldest = f"the oldest is of {links[0].name.removeprefix(_AS_OF)}" if links else "there is none"
+            raise FileNotFoundError(f"no publication of {role} as of {as_of} is kept: {oldest}")
+        found = before[-1]
+    return found / f"{role}.duckdb"
+
+
+def _switch(home: Path, version: str, name: str) -> None:
+    link = home / f".{name}-{os.getpid()}"
     link.unlink(missing_ok=True)
     link.symlink_to(version)
     failpoint("publish.link_made")
-    link.replace(home / "current")
+    link.replace(home / name)
     failpoint("publish.link_replaced")
     _sync(home)
 
@@ -139,9 +165,14 @@ def _forget_old(home: Path) -> None:
         key=lambda path: path.stat().st_mtime_ns,
         reverse=True,
     )
+    days = sorted(home.glob(f"{_AS_OF}*"), reverse=True)
+    for link in days[AS_OF_DAYS:]:
+        link.unlink(missing_ok=True)
+    kept = {link.resolve().name for link in days[:AS_OF_DAYS]}
     unfinished = [p for p in folders if p.name.startswith(".")]
     abandoned = [p for p in unfinished if time.time() - p.stat().st_mtime > ABANDONED_SECONDS]
-    for path in [p for p in folders if p not in unfinished][KEEP:] + abandoned:
+    old = [p for p in folders if p not in unfinished][KEEP:]
+    for path in [p for p in old if p.name not in kept] + abandoned:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -150,6 +181,9 @@ def forget_versions(folder: Path) -> int:
     removed = 0
     for home in sorted(path for path in folder.glob("*") if path.is_dir()):
         current = (home / "current").resolve()
+        for link in home.glob(f"{_AS_OF}*"):
+            if link.resolve() != current:
+                link.unlink()
         for path in sorted(home.iterdir()):
             if path.is_dir() and not path.is_symlink() and path != current:
                 shutil.rmtree(path)

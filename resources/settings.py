@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     receiver_rate: int = Field(
         default=200, ge=1, description="Events per second that the receiver takes from one source."
     )
+    api_tokens: SecretStr = Field(
+        default=SecretStr("{}"), description='Token of each role in the HTTP API, as JSON: {"reporting": "..."}.'
+    )
     disk_reserve_mb: int = Field(
         default=512, ge=0, description="Free disk (MB) under which the receiver takes nothing in."
     )
@@ -155,12 +158,17 @@ class Settings(BaseSettings):
         Raises:
             ValueError: the setting is no JSON object of texts.
         """
-        try:
-            return TypeAdapter(dict[str, SecretStr]).validate_json(self.receiver_secrets.get_secret_value())
-        except ValidationError:  # it would quote the secrets
-            raise ValueError(
-                'COMPLAINTS_RECEIVER_SECRETS must be JSON like {"channel/source": "secret"}'
-            ) from None
+        return _secrets(
+            self.receiver_secrets, 'COMPLAINTS_RECEIVER_SECRETS must be JSON like {"channel/source": "secret"}'
+        )
+
+    def role_tokens(self) -> dict[str, SecretStr]:
+        """The token of each role in the HTTP API.
+
+        Raises:
+            ValueError: the setting is no JSON object of texts.
+        """
+        return _secrets(self.api_tokens, 'COMPLAINTS_API_TOKENS must be JSON like {"reporting": "token"}')
 
     def queue_url(self) -> str:
         return self.queue or str(self.home / "queue.db")
@@ -213,6 +221,13 @@ class Settings(BaseSettings):
     @property
     def audit_head_file(self) -> Path:
         return Path(self.audit_head) if self.audit_head else self.home / "audit.head"
+
+
+def _secrets(setting: SecretStr, wrong: str) -> dict[str, SecretStr]:
+    try:
+        return TypeAdapter(dict[str, SecretStr]).validate_json(setting.get_secret_value())
+    except ValidationError:  # it would quote the secrets
+        raise ValueError(wrong) from None
 
 
 def _digested(secret: str) -> bytes:

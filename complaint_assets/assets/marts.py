@@ -1,6 +1,8 @@
 """Layer marts: features per customer, and one published file per role."""
 
+import json
 from collections.abc import Callable
+from datetime import datetime
 
 import dagster as dg
 import ibis
@@ -14,27 +16,25 @@ from complaint_assets.assets.common import (
     STREAMING_FRESHNESS,
     WAREHOUSE_POOL,
     table_metadata,
+    table_schema,
 )
-from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
+from complaint_assets.assets.enriched import enriched_complaints
 from complaint_assets.assets.subjects import subjects
 from complaint_assets.assets.surges import surge_forecast, surges
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
-from complaint_assets.logic.evaluate import evaluate
+from complaint_assets.erasure import audit_log
+from complaint_assets.ledger import Ledger
 from complaint_assets.logic.features import customer_features as features_of
-from complaint_assets.logic.marts import data_science, operations_hourly, reporting_daily
-from complaint_assets.schemas.marts import (
-    CustomerFeatures,
-    DataScienceComplaints,
-    OperationsHourly,
-    ReportingDaily,
-)
-from complaint_assets.schemas.subjects import Subjects
-from complaint_assets.schemas.surges import SurgeForecast, Surges
+from complaint_assets.logic.marts import figures, restatements
+from complaint_assets.logic.roles import MartTable, Role
+from complaint_assets.metrics import load_metrics
+from complaint_assets.roles import load_roles
+from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.types import Table, arrow_schema, to_pandas
+from complaint_assets.tables import LAKE_TABLES, MART_TABLES, WAREHOUSE_TABLES
 from resources.publish import publish, standing
 from resources.settings import settings
 from resources.stores import Stores
-from resources.tables import Tables
 from resources.warehouse import Warehouse
 
 
@@ -48,11 +48,30 @@ def from_facts(
     return rows.select(schema.names).cast(schema)
 
 
-def masked_complaints(tables: Tables) -> pa.Table:
-    """Every enriched complaint in the columns that data scientists may see."""
-    columns = list(DataScienceComplaints.to_schema().columns)
-    enriched = tables.scan("enriched_complaints", ENRICHED, columns=columns)
-    return evaluate(data_science, enriched).cast(arrow_schema(DataScienceComplaints))
+def mart_table(stores: Stores, warehouse: Warehouse, role: Role, table: MartTable) -> pa.Table:
+    """What ``role`` gets as ``table``: its columns and its rows, nothing else."""
+    model = MART_TABLES[role.name][table.name]
+    schema = pa.schema([arrow_schema(model).field(name) for name in table.columns])
+    end = role.end(Ledger(stores.tables).as_of())
+    if table.metrics:
+        return from_facts(
+            warehouse,
+            lambda facts: figures(load_metrics(), facts, table.by, table.metrics, end, role.small_cell),
+            model,
+        )
+    if table.of == "restatements":
+        hours = load_roles().closing_hours
+        return from_facts(warehouse, lambda facts: restatements(facts, end, hours), model)
+    if table.of == "audit":
+        rows = [
+            {**row, "at": datetime.fromisoformat(row["at"]), "details": json.dumps(row["details"], sort_keys=True)}
+            for row in audit_log().rows()
+        ]
+        return pa.Table.from_pylist(rows, schema=schema)
+    if table.of in LAKE_TABLES:
+        of = arrow_schema(LAKE_TABLES[table.of])
+        return stores.tables.scan(table.of, of, columns=list(table.columns)).select(schema.names).cast(schema)
+    return warehouse.read(table.of, arrow_schema(WAREHOUSE_TABLES[table.of])).select(schema.names).cast(schema)
 
 
 @dg.asset(
@@ -74,71 +93,53 @@ def customer_features(warehouse: Warehouse) -> dg.MaterializeResult[pd.DataFrame
     return dg.MaterializeResult(value=to_pandas(rows), metadata={"dagster/row_count": rows.num_rows})
 
 
-def build_mart(
-    role: str,
-    audience: str,
-    deps: list[dg.AssetsDefinition],
-    tables_of: Callable[[Stores, Warehouse], dict[str, pa.Table]],
-    freshness: dg.FreshnessPolicy,
-) -> dg.AssetsDefinition:
+_ASSETS = {
+    "": complaint_facts,
+    "restatements": complaint_facts,
+    "enriched_complaints": enriched_complaints,
+    "customer_features": customer_features,
+    "subjects": subjects,
+    "surges": surges,
+    "surge_forecast": surge_forecast,
+}
+"""The asset behind each source of a mart's table; what is not here belongs to no single asset."""
+
+
+def build_mart(role: Role) -> dg.AssetsDefinition:
     """The mart of ``role``: a read-only DuckDB file and Parquet, published atomically."""
+    sources = [table.of for table in role.tables.values() if table.of in _ASSETS]
 
     @dg.asset(
-        key=["marts", role],
-        deps=deps,
+        key=["marts", role.name],
+        deps=list({_ASSETS[name].key: _ASSETS[name] for name in sources or [""]}.values()),
         group_name="marts",
         owners=[OWNER],
         kinds={"duckdb", "parquet"},
-        tags={"role": role},
-        code_version="1",
+        tags={"role": role.name},
+        code_version=f"2-{load_metrics().version}-{load_roles().version}",
         retry_policy=RETRIES,
-        freshness_policy=freshness,
+        freshness_policy=STREAMING_FRESHNESS if role.freshness == "streaming" else DAILY_FRESHNESS,
         pool=WAREHOUSE_POOL,
-        description=f"Read-only file for {audience}. Readers see the old version or the new one, never a mixture.",
+        description=f"For {role.audience}. {role.purpose} "
+        "A read-only file: readers see the old version or the new one, never a mixture.",
     )
     def mart(stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult:
-        before = standing(settings().marts, role)
-        tables = tables_of(stores, warehouse)
-        path = publish(settings().marts, role, tables, since=before)
+        before = standing(settings().marts, role.name)
+        tables = {name: mart_table(stores, warehouse, role, table) for name, table in role.tables.items()}
+        path = publish(settings().marts, role.name, tables, since=before)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),
                 "file": dg.MetadataValue.path(path),
                 **{f"rows_{name}": table.num_rows for name, table in tables.items()},
+                **{
+                    f"columns_{name}": dg.MetadataValue.table_schema(table_schema(model))
+                    for name, model in MART_TABLES[role.name].items()
+                },
             }
         )
 
     return mart
 
 
-mart_assets = [
-    build_mart(
-        "operations",
-        "network operations: hourly volume, surges and forecast",
-        [complaint_facts, surges, surge_forecast],
-        lambda _, warehouse: {
-            "complaints_hourly": from_facts(warehouse, operations_hourly, OperationsHourly),
-            "surges": warehouse.read("surges", arrow_schema(Surges)),
-            "surge_forecast": warehouse.read("surge_forecast", arrow_schema(SurgeForecast)),
-        },
-        STREAMING_FRESHNESS,
-    ),
-    build_mart(
-        "reporting",
-        "CX and reporting: daily figures, small cells merged",
-        [complaint_facts],
-        lambda _, warehouse: {"complaints_daily": from_facts(warehouse, reporting_daily, ReportingDaily)},
-        DAILY_FRESHNESS,
-    ),
-    build_mart(
-        "data_science",
-        "data scientists: masked text, labels, customer features and whose subjects are one customer's",
-        [enriched_complaints, customer_features, subjects],
-        lambda stores, warehouse: {
-            "complaints": masked_complaints(stores.tables),
-            "customer_features": warehouse.read("customer_features", arrow_schema(CustomerFeatures)),
-            "subjects": warehouse.read("subjects", arrow_schema(Subjects)),
-        },
-        DAILY_FRESHNESS,
-    ),
-]
+mart_assets = [build_mart(role) for role in load_roles().roles.values()]

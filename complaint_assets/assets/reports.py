@@ -28,6 +28,7 @@ from complaint_assets.logic.report import (
     operations_report,
     reporting_report,
 )
+from complaint_assets.metrics import load_metrics
 from complaint_assets.schemas.standardised import Quarantine
 from complaint_assets.schemas.surges import SurgeForecast, Surges
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
@@ -68,7 +69,8 @@ def common_data(
 ) -> dict[str, Any]:
     """What both reports tell: ``shown`` = first, end and unit of the volume; two periods to compare."""
     facts = warehouse.ibis_table(session, "complaint_facts", FACTS)
-    metrics = warehouse.ibis_table(session, "surge_metrics", METRICS)
+    hourly = warehouse.ibis_table(session, "surge_metrics", METRICS)
+    metrics = load_metrics()
     found = warehouse.ibis_table(session, "surges", arrow_schema(Surges)).to_pandas()
     lately = (found["status"] == "open") | (found["last_hour_at"] >= shown[0])
     newest = facts.occurred_at.max().to_pyarrow().as_py()
@@ -80,13 +82,13 @@ def common_data(
     return {
         "as_of": datetime.now(UTC),
         "data_until": newest,
-        "current": figures.period(facts, *now),
-        "previous": figures.period(facts, *before),
-        "volume": figures.volume(facts, metrics, *shown),
+        "current": figures.period(metrics, facts, *now),
+        "previous": figures.period(metrics, facts, *before),
+        "volume": figures.volume(metrics, facts, hourly, *shown),
         "surges": found[lately],
         "heat": figures.compared(facts, ["category", "region"], now, before),
         "channels": figures.compared(facts, ["channel"], now, before),
-        "sentiment": figures.by_sentiment(facts, *now),
+        "sentiment": figures.by_sentiment(metrics, facts, *now),
         "severity": figures.by_severity(facts, *now),
         "health": health,
         "quarantine": pd.DataFrame(

@@ -5,6 +5,7 @@ from datetime import date
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from complaint_assets.assets.common import WAREHOUSE_POOL
 from complaint_assets.automation import RANGE_END, RANGE_START
@@ -17,6 +18,8 @@ from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges,
 from complaint_assets.schemas.types import CHANNELS, Table, arrow_schema
 from complaint_assets.schemas.validate import breaches
 from complaint_assets.schemas.warehouse import ComplaintFacts
+from complaint_assets.tables import MART_TABLES
+from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import Warehouse
 
@@ -120,6 +123,16 @@ def from_warehouse(name: str, model: type[Table], *, partitioned: bool) -> Reade
     return read
 
 
+def from_mart(role: str, name: str, model: type[Table]) -> Reader:
+    """Reads the published Parquet of ``role``: what readers see; empty if nothing is published."""
+
+    def read(_: Stores, __: Warehouse, ___: tuple[str, str] | None) -> pa.Table:
+        path = settings().marts / role / "current" / f"{name}.parquet"
+        return pq.read_table(path) if path.exists() else arrow_schema(model).empty_table()
+
+    return read
+
+
 model_checks = [
     *(
         build_model_check(
@@ -175,5 +188,17 @@ model_checks = [
             ("subject_links", SubjectLinks, False, "left", False),
             ("subjects", Subjects, False, "subject_id", True),
         )
+    ),
+    *(
+        build_model_check(
+            ["marts", role],
+            model,
+            from_mart(role, name, model),
+            identity=next(iter(arrow_schema(model).names)),
+            blocking=False,
+            name=f"{name}_fits_model",
+        )
+        for role, tables in MART_TABLES.items()
+        for name, model in tables.items()
     ),
 ]

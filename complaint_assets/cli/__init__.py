@@ -11,11 +11,14 @@ import typer
 
 from complaint_assets.cli import (
     alerts,
+    api,
     audit,
     customers,
     demo,
     erase,
+    explain,
     keys,
+    kpi,
     lake,
     land,
     quarantine,
@@ -40,7 +43,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn customer contact into one complaints table and early warnings.",
 )
-for commands in (land, send, receive, run, status, show, surges, simulate, demo, erase, sample, vocabulary):
+for commands in (
+    land,
+    send,
+    receive,
+    run,
+    status,
+    show,
+    surges,
+    simulate,
+    demo,
+    erase,
+    sample,
+    vocabulary,
+    kpi,
+    explain,
+    api,
+):
     app.add_typer(commands.app)
 app.add_typer(lake.app, name="lake")
 app.add_typer(send.queue_app, name="queue")

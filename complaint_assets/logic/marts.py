@@ -1,77 +1,59 @@
-"""What each role sees, as expressions over the warehouse's facts and the enriched complaints."""
+"""What each role sees, as expressions over the warehouse's facts: figures by group, and restated days."""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 import ibis
 
-SMALL_CELL = 5
-"""Cells with fewer complainants are merged, so that nobody is singled out."""
+from .metric_rows import Slice
+from .metrics import Metrics
+
 OTHER = "other"
-NEGATIVE = -0.05
-"""VADER's own threshold for a negative text."""
-DAILY = ["event_date", "channel", "domain", "category", "region"]
+_MERGED = (("region",), ("category", "domain"))
+"""Dimensions that are merged into 'other', one step after the other, until a cell is large enough."""
 
 
-def subject_of(facts: ibis.Table) -> ibis.Value:
-    """Who is counted: the subject, or the complaint itself where nobody is known."""
-    return ibis.coalesce(facts.subject_id, facts.complaint_id)
+def figures(
+    metrics: Metrics,
+    facts: ibis.Table,
+    by: Sequence[str],
+    names: Sequence[str],
+    end: datetime,
+    small_cell: int = 0,
+) -> ibis.Table:
+    """The metrics ``names`` of all contacts before ``end``, per group.
 
-
-def measures(facts: ibis.Table) -> dict[str, ibis.Value]:
-    """The measures of reporting, to aggregate ``facts`` with: one definition for marts and reports.
-
-    Bare reposts are no contacts. Measures of a larger group are computed from its facts, never added up:
-    distinct people cannot be.
+    Cells with fewer than ``small_cell`` people are merged with others: their regions first, then their categories.
+    Of what is small even then, the row stays and its figures are null.
     """
-    is_complaint = facts.is_complaint
-    closed = facts.resolution_status.isin(["resolved", "closed"])
-    return {
-        "contacts": facts.count(where=~facts.is_amplification),
-        "complaints": facts.count(where=is_complaint),
-        "complainants": subject_of(facts).nunique(where=is_complaint),
-        "repeats": facts.count(where=is_complaint & facts.is_repeat),
-        "negative": facts.count(where=is_complaint & (facts.sentiment <= NEGATIVE)),
-        "with_sentiment": facts.sentiment.count(where=is_complaint),
-        "resolved": facts.count(where=is_complaint & closed),
-        "mean_severity": facts.severity.mean(where=is_complaint),
-    }
+    rows = metrics.rows_of("facts", facts, Slice.until(end), metrics.needed(names) | {*by, "complainant"})
+    # A metric may count nothing of a group that others count in: groups are those with any contact.
+    rows = rows.filter(~rows.is_amplification)
+    for dimensions in _MERGED if small_cell else ():
+        if not set(dimensions) & set(by):
+            continue
+        sizes = rows.group_by(by).agg(people=rows.complainant.nunique())
+        sized = rows.inner_join(sizes, by)
+        merged = {
+            name: ibis.ifelse(sized.people < small_cell, OTHER, sized[name]) for name in dimensions if name in by
+        }
+        rows = sized.mutate(**merged).drop("people")
+    cells = metrics.measures(rows, names)
+    result = rows.group_by(by).agg(**cells, people=rows.complainant.nunique())
+    if small_cell:
+        small = result.people < small_cell
+        result = result.mutate(**{name: ibis.ifelse(small, None, result[name]) for name in names})
+    return result.select(*by, *names)
 
 
-def operations_hourly(facts: ibis.Table) -> ibis.Table:
-    """Complaints per hour, region, category and channel (``OperationsHourly``)."""
-    complaints = facts.filter(facts.is_complaint)
-    return complaints.group_by("event_hour", "region", "category", "channel").agg(
-        complaints=complaints.count(),
-        subjects=subject_of(complaints).nunique(),
-        worst_severity=complaints.severity.max(),
-    )
+def restatements(facts: ibis.Table, end: datetime, closing_hours: int) -> ibis.Table:
+    """Days before ``end`` that were restated (``Restatements``): what came ``closing_hours`` or later after them.
 
-
-def reporting_daily(facts: ibis.Table, small_cell: int = SMALL_CELL) -> ibis.Table:
-    """Daily figures (``ReportingDaily``).
-
-    The regions of cells with fewer than ``small_cell`` complainants are merged into 'other' and measured again.
+    It follows from the facts alone, so rebuilding a day gives the same answer.
     """
-    contacts = facts.filter(~facts.is_amplification)
-    sizes = contacts.group_by(DAILY).agg(people=measures(contacts)["complainants"])
-    sized = contacts.inner_join(sizes, DAILY)
-    merged = sized.mutate(region=ibis.ifelse(sized.people < small_cell, OTHER, sized.region))
-    return merged.group_by(DAILY).agg(**measures(merged))
-
-
-def data_science(enriched: ibis.Table) -> ibis.Table:
-    """Masked text with labels (``DataScienceComplaints``)."""
-    return enriched.select(
-        "complaint_id",
-        "subject_id",
-        "event_date",
-        "occurred_at",
-        "channel",
-        "masked_text",
-        "contact_class",
-        "category",
-        "subcategory",
-        "sentiment",
-        "severity",
-        "language",
-        "region",
-        "rating",
+    contacts = facts.filter(~facts.is_amplification & (facts.event_date < end.date()))
+    closed = contacts.event_date.cast("timestamp('UTC')") + ibis.interval(hours=24 + closing_hours)
+    late = contacts.filter(contacts.received_at >= closed)
+    return late.group_by(late.event_date, restated_on=late.received_at.date()).agg(
+        contacts=late.count(), complaints=late.count(where=late.is_complaint)
     )

@@ -28,26 +28,68 @@ class OperationsHourly(Table):
     category: String = column("Category of the taxonomy.")
     channel: String = column("Channel.", isin=CHANNELS)
     complaints: Integer = column("Complaints, repeats included.", ge=0)
-    subjects: Integer = column("Distinct complainants.", ge=0)
-    worst_severity: Integer = column("Highest severity.", ge=1, le=5)
+    complainants: Integer = column("Distinct people who complained.", ge=0)
+    worst_severity: Integer = column("Highest severity; null = no complaint.", nullable=True, ge=1, le=5)
 
 
 class ReportingDaily(Table):
-    """Daily figures for CX and reporting; small cells are merged into 'other'."""
+    """Daily figures for CX and reporting; small cells are merged into 'other', or withheld (null)."""
 
     event_date: Date = column("UTC day.")
     channel: String = column("Channel.", isin=CHANNELS)
-    domain: String = column("Top level of the taxonomy.")
-    category: String = column("Category of the taxonomy.")
-    region: String = column("ISO 3166-2 subdivision, or 'unknown'.")
-    contacts: Integer = column("All contacts.", ge=0)
-    complaints: Integer = column("Complaints and fault reports.", ge=0)
-    complainants: Integer = column("Distinct subjects who complained.", ge=0)
-    repeats: Integer = column("Complaints that repeat an earlier one.", ge=0)
-    negative: Integer = column("Complaints with sentiment <= -0.05.", ge=0)
-    with_sentiment: Integer = column("Complaints in a language that sentiment supports.", ge=0)
-    resolved: Integer = column("Complaints the source has closed.", ge=0)
+    domain: String = column("Top level of the taxonomy, or 'other'.")
+    category: String = column("Category of the taxonomy, or 'other'.")
+    region: String = column("ISO 3166-2 subdivision, 'unknown' or 'other'.")
+    contacts: Integer = column("All contacts.", nullable=True, ge=0)
+    complaints: Integer = column("Complaints and fault reports.", nullable=True, ge=0)
+    complainants: Integer = column("Distinct subjects who complained.", nullable=True, ge=0)
+    repeats: Integer = column("Complaints that repeat an earlier one.", nullable=True, ge=0)
+    negative: Integer = column("Complaints with sentiment <= -0.05.", nullable=True, ge=0)
+    with_sentiment: Integer = column("Complaints in a language that sentiment supports.", nullable=True, ge=0)
+    resolved: Integer = column("Complaints the source has closed.", nullable=True, ge=0)
     mean_severity: Real = column("Mean severity of complaints.", nullable=True, ge=1, le=5)
+
+
+class Restatements(Table):
+    """Closed days that changed afterwards, by the day on which it arrived."""
+
+    event_date: Date = column("The day restated.")
+    restated_on: Date = column("UTC day on which late contacts arrived.")
+    contacts: Integer = column("Contacts that came late.", ge=1)
+    complaints: Integer = column("Of these, complaints and fault reports.", ge=0)
+
+
+class RegulatorMonthly(Table):
+    """Complaints by month and category, with the limits of resolution; small cells are merged or null."""
+
+    month: Date = column("First day of the month; days that are not closed yet are missing.")
+    category: String = column("Category of the taxonomy, or 'other'.")
+    complaints: Integer = column("Complaints and fault reports.", nullable=True, ge=0)
+    resolved: Integer = column("Complaints the source has closed.", nullable=True, ge=0)
+    resolved_within_limit: Integer = column("Resolved within the category's limit.", nullable=True, ge=0)
+    resolved_beyond_limit: Integer = column("Resolved beyond it.", nullable=True, ge=0)
+    p80_hours_to_resolve: Real = column("Hours within which 80 % were resolved.", nullable=True, ge=0)
+
+
+class AuditRows(Table):
+    """What was done to people's data: the rows of the audit log."""
+
+    number: Integer = column("Number of the row.", unique=True, ge=1)
+    at: Timestamp = column("When.")
+    action: String = column("What was done.")
+    details: String = column("Counts and keyed hashes, as JSON.")
+    previous: String = column("Digest of the row before.")
+    digest: String = column("Digest of the row.")
+
+
+class QuarantineReasons(Table):
+    """Records that were set aside, and why; nothing of what they hold."""
+
+    quarantine_id: String = pseudonym("The record.", unique=True)
+    channel: String = column("Channel.", isin=CHANNELS)
+    source: String = column("Feed of the channel.")
+    slot: String = column("Partition in which it arrived.")
+    reason: String = column("Why it could not be read.")
 
 
 class DataScienceComplaints(Table):

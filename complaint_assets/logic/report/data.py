@@ -16,7 +16,7 @@ SENTIMENT_BANDS = ("negative", "neutral", "positive", "unmeasured")
 
 @dataclass(frozen=True)
 class Period:
-    """The measures of ``marts.measures`` over one period, computed from the facts, never added up."""
+    """Metrics of one period, computed from the facts, never added up."""
 
     complaints: int = 0
     complainants: int = 0

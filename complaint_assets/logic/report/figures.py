@@ -7,37 +7,36 @@ import numpy as np
 import pandas as pd
 
 from complaint_assets.logic.counts import quantile
-from complaint_assets.logic.marts import NEGATIVE, measures
+from complaint_assets.logic.metric_rows import Slice, between
+from complaint_assets.logic.metrics import Metrics
 
 from .data import Period
 
-
-def between(table: ibis.Table, start: datetime, end: datetime) -> ibis.Table:
-    """Rows of ``table`` (with ``event_date`` and ``occurred_at``) from ``start`` up to, without, ``end``."""
-    days = table.event_date.between(start.date(), end.date())  # lets the warehouse skip what is elsewhere
-    return table.filter(days & (table.occurred_at >= start) & (table.occurred_at < end))
+NAMES = tuple(Period.__dataclass_fields__)
+"""The metrics of a period."""
 
 
-def period(facts: ibis.Table, start: datetime, end: datetime) -> Period:
-    """The measures of one period."""
-    names = list(Period.__dataclass_fields__)
-    inside = between(facts, start, end)
-    row = inside.aggregate(**measures(inside)).select(names).to_pyarrow().to_pylist()[0]
-    return Period(**row)
+def period(metrics: Metrics, facts: ibis.Table, start: datetime, end: datetime) -> Period:
+    """The metrics of one period."""
+    rows = metrics.rows_of("facts", facts, Slice(start, end), metrics.needed(NAMES))
+    return Period(**rows.aggregate(**metrics.measures(rows, NAMES)).to_pyarrow().to_pylist()[0])
 
 
-def volume(facts: ibis.Table, metrics: ibis.Table, start: datetime, end: datetime, unit: str) -> pd.DataFrame:
+def volume(
+    metrics: Metrics, facts: ibis.Table, hourly: ibis.Table, start: datetime, end: datetime, unit: str
+) -> pd.DataFrame:
     """One row per hour or day (``unit``: h or D) from ``start`` to ``end``, with what was expected of it.
 
     An expectation stands only where every hour of the row has one. The limit takes the series as independent.
     """
-    inside = between(facts, start, end)
-    counted = inside.group_by(start=inside.occurred_at.truncate(unit)).agg(**measures(inside)).to_pandas()
-    watched = metrics.filter(
-        metrics.event_date.between(start.date(), end.date())
-        & (metrics.bucket_start >= start)
-        & (metrics.bucket_start < end)
-        & metrics.expected.notnull()
+    inside = metrics.rows_of("facts", facts, Slice(start, end), metrics.needed(NAMES))
+    buckets = inside.group_by(start=inside.occurred_at.truncate(unit))
+    counted = buckets.agg(**metrics.measures(inside, NAMES)).to_pandas()
+    watched = hourly.filter(
+        hourly.event_date.between(start.date(), end.date())
+        & (hourly.bucket_start >= start)
+        & (hourly.bucket_start < end)
+        & hourly.expected.notnull()
     )
     foreseen = (
         watched.group_by(start=watched.bucket_start.truncate(unit))
@@ -60,9 +59,8 @@ def volume(facts: ibis.Table, metrics: ibis.Table, start: datetime, end: datetim
         mean, variance = (rows.loc[whole, name].to_numpy(float) for name in ("expected", "variance"))
         rows.loc[whole, "upper_95"] = quantile(0.95, mean, variance)
     rows["expected"] = rows["expected"].where(whole)
-    counts = ["complaints", "complainants", "repeats", "negative", "with_sentiment", "resolved"]
-    rows[counts] = rows[counts].fillna(0).astype("int64")
-    return rows[["start", *counts, "expected", "upper_95"]]
+    rows[[*NAMES]] = rows[[*NAMES]].fillna(0).astype("int64")
+    return rows[["start", *NAMES, "expected", "upper_95"]]
 
 
 def compared(
@@ -74,13 +72,14 @@ def compared(
     return halves.group_by(by).agg(current=halves.now.sum(), previous=(1 - halves.now).sum()).to_pandas()
 
 
-def by_sentiment(facts: ibis.Table, start: datetime, end: datetime) -> pd.DataFrame:
+def by_sentiment(metrics: Metrics, facts: ibis.Table, start: datetime, end: datetime) -> pd.DataFrame:
     """Complaints per category and band of sentiment; the bands are VADER's own."""
     complaints = between(facts.filter(facts.is_complaint), start, end)
+    negative = metrics.conditions["negative"]
     band = ibis.cases(
         (complaints.sentiment.isnull(), "unmeasured"),
-        (complaints.sentiment <= NEGATIVE, "negative"),
-        (complaints.sentiment >= -NEGATIVE, "positive"),
+        (negative.holds(complaints), "negative"),
+        (complaints.sentiment >= -(negative.at_most or 0), "positive"),
         else_="neutral",
     )
     return complaints.group_by(complaints.category, band=band).agg(complaints=complaints.count()).to_pandas()
