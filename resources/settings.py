@@ -173,6 +173,10 @@ class Settings(BaseSettings):
         return self.home / "complaints.duckdb"
 
     @property
+    def taxonomy(self) -> Path:
+        return self.home / "taxonomy"
+
+    @property
     def marts(self) -> Path:
         return self.home / "marts"
 

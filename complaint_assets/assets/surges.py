@@ -151,7 +151,8 @@ def surges(
     """Find the incidents."""
     home = settings()
     pseudonym = partial(Keys(stores.vault.secret).pseudonym, "surge")
-    gravity = {name: float(known.severity) for name, known in load_rules(home.country).categories.items()}
+    rules = load_rules(home.country, home.taxonomy)
+    gravity = {name: float(known.severity) for name, known in rules.categories.items()}
     found = find_surges(surge_metrics, pseudonym, calendar=load_calendar(home.calendar), gravity=gravity)
     frame = to_pandas(from_pandas(with_evidence(found, stores, warehouse), Surges))
     is_open = frame["status"] == "open"

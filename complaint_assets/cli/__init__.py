@@ -28,6 +28,7 @@ from complaint_assets.cli import (
     status,
     surges,
     taxonomy,
+    taxonomy_changes,
     vocabulary,
 )
 from complaint_assets.cli.common import WrongUse, err
@@ -44,6 +45,7 @@ for commands in (land, send, receive, run, status, show, surges, simulate, demo,
 app.add_typer(lake.app, name="lake")
 app.add_typer(send.queue_app, name="queue")
 app.add_typer(quarantine.app, name="quarantine")
+taxonomy.app.add_typer(taxonomy_changes.app)
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(customers.app, name="customers")

@@ -16,7 +16,10 @@ from resources.settings import settings
 
 app = typer.Typer()
 
-TABLES = ("standardised", "quarantine", "complaints", "enriched_complaints", "intake", "builds")
+TABLES = (
+    *("standardised", "quarantine", "complaints", "enriched_complaints", "classifications", "labels"),
+    *("intake", "builds"),
+)
 REASONS_SHOWN = 20
 
 
