@@ -61,7 +61,7 @@ def masked_complaints(tables: Tables) -> pa.Table:
     owners=[OWNER],
     kinds={"duckdb", "pandas"},
     tags={"pii": "pseudonymous"},
-    code_version="1",
+    code_version="2",
     metadata=table_metadata(CustomerFeatures),
     retry_policy=RETRIES,
     freshness_policy=DAILY_FRESHNESS,
