@@ -6,6 +6,7 @@ from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.surges import SurgeBacktest, SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
+from complaint_assets.schemas.taxonomy import Calibration, EmergingTerms
 from complaint_assets.schemas.types import Table
 from complaint_assets.schemas.warehouse import ComplaintFacts
 
@@ -26,4 +27,6 @@ WAREHOUSE_TABLES: dict[str, type[Table]] = {
     "customer_features": CustomerFeatures,
     "subject_links": SubjectLinks,
     "subjects": Subjects,
+    "emerging_terms": EmergingTerms,
+    "calibration": Calibration,
 }

@@ -15,6 +15,7 @@ from complaint_assets.cli import (
     demo,
     erase,
     keys,
+    labels,
     lake,
     land,
     quarantine,
@@ -46,6 +47,7 @@ app.add_typer(lake.app, name="lake")
 app.add_typer(send.queue_app, name="queue")
 app.add_typer(quarantine.app, name="quarantine")
 taxonomy.app.add_typer(taxonomy_changes.app)
+taxonomy.app.add_typer(labels.app)
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(customers.app, name="customers")
