@@ -14,6 +14,7 @@ from complaint_assets.assets.standardised import standardised_assets
 from complaint_assets.assets.subjects import subject_links, subjects
 from complaint_assets.assets.surge_backtest import surge_backtest
 from complaint_assets.assets.surges import surge_forecast, surge_metrics, surge_transitions, surges
+from complaint_assets.assets.taxonomy import calibration, emerging_terms
 from complaint_assets.assets.warehouse import complaint_facts
 from complaint_assets.checks import default_checks
 from complaint_assets.checks.freshness import freshness_job
@@ -48,6 +49,8 @@ default_assets = [
     customer_features,
     subject_links,
     subjects,
+    emerging_terms,
+    calibration,
     *mart_assets,
     *report_assets,
     *privacy_assets,

@@ -7,6 +7,7 @@ from complaint_assets.assets.privacy import privacy_assets
 from complaint_assets.assets.reports import report_assets
 from complaint_assets.assets.subjects import subject_links, subjects
 from complaint_assets.assets.surges import surge_forecast, surge_transitions, surges
+from complaint_assets.assets.taxonomy import calibration, emerging_terms
 from complaint_assets.schemas.types import CHANNELS
 
 SERIALISE = "complaints/serialise"
@@ -21,6 +22,8 @@ PUBLISHED = [
     customer_features,
     subject_links,
     subjects,
+    emerging_terms,
+    calibration,
     *mart_assets,
     *report_assets,
 ]
@@ -93,6 +96,14 @@ backtest_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
+calibrate_job = dg.define_asset_job(
+    "calibrate",
+    selection=dg.AssetSelection.assets(calibration),
+    description="Measure anew how far the rules agree with people.",
+    tags=BUILD_TAGS,
+    executor_def=dg.in_process_executor,
+)
+
 privacy_job = dg.define_asset_job(
     "privacy",
     selection=dg.AssetSelection.assets(*privacy_assets),
@@ -102,4 +113,4 @@ privacy_job = dg.define_asset_job(
 )
 
 build_jobs = [build_job, build_dates_job, restate_metrics_job, publish_job]
-default_jobs = [*ingest_jobs, *build_jobs, backtest_job, privacy_job]
+default_jobs = [*ingest_jobs, *build_jobs, backtest_job, calibrate_job, privacy_job]

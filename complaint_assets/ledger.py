@@ -15,6 +15,7 @@ from complaint_assets.partitions import slot_window
 from complaint_assets.schemas.ledger import Builds
 from complaint_assets.schemas.standardised import Intake
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, arrow_schema
+from complaint_assets.taxonomy import load_rules
 from resources.failpoints import failpoint
 from resources.lake import Lake
 from resources.settings import settings
@@ -167,7 +168,8 @@ class Ledger:
     def pending_dates(self) -> PendingDates:
         """Event dates to rebuild."""
         intake = self.intake()
-        return pending_dates(intake, self.builds(), newest_slot_end(intake))
+        rules = load_rules(settings().country, settings().taxonomy)
+        return pending_dates(intake, self.builds(), newest_slot_end(intake), rules.version)
 
     def stale_slots(self, lake: Lake, channel: str) -> list[str]:
         """Slots of ``channel`` whose raw objects are not all standardised, each under its contract of today."""

@@ -284,6 +284,8 @@ def apply(
         for one in go:
             where = f"{equals('event_date', one.event_dates[0])} AND {equals('source', one.source)}"
             stores.tables.update(name, f"{where} AND {equals('channel', one.channel)}", values)
+    for one in what.due["complaint_text"].go:  # spans tell where which words stood
+        stores.tables.update("classifications", equals("event_date", one.event_dates[0]), {"evidence": "'[]'"})
     expire_dates(stores.tables, warehouse, ledger, what.dates)
     for run_id in what.runs:
         instance.delete_run(run_id)
@@ -296,7 +298,7 @@ def apply(
         policy = f"{what.policy.jurisdiction} {what.policy.version}"
         details = {"policy": policy, "removed": counts, "replaced": replaced, "uncut": uncut}
         log.append(now, RETENTION, details)
-        for name in (*TEXT, "quarantine", "intake"):
+        for name in (*TEXT, "classifications", "labels", "quarantine", "intake"):
             stores.tables.purge(name, KEEP_HOURS)
     return {"uncut": uncut}
 
@@ -350,7 +352,7 @@ def expire_dates(tables: Tables, warehouse: Warehouse, ledger: Ledger, dates: It
     warehouse.delete_dates("complaint_facts", gone)
     warehouse.rewrite()
     where = in_dates("event_date", gone)
-    for name in ("enriched_complaints", "complaints", "standardised"):
+    for name in ("labels", "classifications", "enriched_complaints", "complaints", "standardised"):
         tables.delete(name, where)
     intake = ledger.intake()
     touched = {(row["channel"], row["slot"]) for row in intake if set(gone).intersection(row["event_dates"])}

@@ -15,6 +15,7 @@ from complaint_assets.schemas.marts import (
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.surges import SurgeBacktest, SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
+from complaint_assets.schemas.taxonomy import Calibration, EmergingTerms
 from complaint_assets.schemas.types import Table
 from complaint_assets.schemas.warehouse import ComplaintFacts
 
@@ -35,6 +36,8 @@ WAREHOUSE_TABLES: dict[str, type[Table]] = {
     "customer_features": CustomerFeatures,
     "subject_links": SubjectLinks,
     "subjects": Subjects,
+    "emerging_terms": EmergingTerms,
+    "calibration": Calibration,
 }
 MART_TABLES: dict[str, dict[str, type[Table]]] = {
     "operations": {"complaints_hourly": OperationsHourly, "surges": Surges, "surge_forecast": SurgeForecast},

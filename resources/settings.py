@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         default=None,
         description="Retention policy with legal holds, instead of the built-in one of the country.",
     )
+    kappa_least: float = Field(
+        default=0.6, ge=-1, le=1, description="A check fails when people and rules agree less (Cohen's kappa)."
+    )
+    kappa_drop: float = Field(
+        default=0.05, ge=0, le=2, description="A check warns when rules lose more kappa than this against former."
+    )
     lake: str = Field(default="", description="Raw lake: folder or s3://bucket/prefix. Default HOME/lake.")
     inbox: str = Field(default="", description="Drop folder or s3://bucket/prefix. Default HOME/inbox.")
     queue: str = Field(
@@ -197,6 +203,10 @@ class Settings(BaseSettings):
     def replays(self) -> Path:
         """What surge replays remember: a cache."""
         return self.home / "surges.db"
+
+    @property
+    def taxonomy(self) -> Path:
+        return self.home / "taxonomy"
 
     @property
     def marts(self) -> Path:

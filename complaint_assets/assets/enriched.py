@@ -1,6 +1,8 @@
 """Layer enriched: what each complaint is about, how bad it is, where, and what it repeats."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import groupby
 
 import dagster as dg
 import pyarrow as pa
@@ -17,9 +19,10 @@ from complaint_assets.assets.common import (
     table_metadata,
 )
 from complaint_assets.assets.complaints import COMPLAINTS, complaints
+from complaint_assets.classifications import forget_gone, keep_superseded, kept_under
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by
-from complaint_assets.logic.enrich import with_repeats
+from complaint_assets.logic.enrich import assemble, with_repeats
 from complaint_assets.logic.links import CONTACT, link_repeats, of_same_customers
 from complaint_assets.logic.plan import enriched_inputs
 from complaint_assets.logic.spread import enrich_spread
@@ -54,6 +57,35 @@ def enrich_dates(tables: Tables, dates: list[date], rules: Rules) -> pa.Table:
     return with_repeats(enriched, repeat_of, rules)
 
 
+def restore(tables: Tables, dates: list[date], kept: pa.Table, rules: Rules) -> pa.Table | None:
+    """The enriched complaints of ``dates`` from what ``kept`` says of them; None unless it says all."""
+    of_dates = tables.scan(
+        "complaints", COMPLAINTS, where=[("event_date", ">=", dates[0]), ("event_date", "<=", dates[-1])]
+    )
+    position = pc.index_in(of_dates["complaint_id"], value_set=kept["complaint_id"].combine_chunks())
+    return None if position.null_count else assemble(of_dates, kept.take(position), rules)
+
+
+def rebuilt(tables: Tables, dates: list[date], rules: Rules, wanted: Mapping[date, str]) -> pa.Table:
+    """The enriched complaints of ``dates``; those kept of an earlier time under ``rules`` as they were.
+
+    Args:
+        tables: the row tables.
+        dates: event dates, consecutive.
+        rules: the active rules.
+        wanted: digest of the inputs of the dates that are out of date. What is asked for though it is up to date
+            is worked out anew.
+    """
+    kept = kept_under(tables, rules.version, wanted)
+    known = set(kept["event_date"].unique().to_pylist())
+    parts = []
+    for is_kept, group in groupby(dates, known.__contains__):
+        part = list(group)
+        restored = restore(tables, part, kept, rules) if is_kept else None
+        parts.append(enrich_dates(tables, part, rules) if restored is None else restored)
+    return pa.concat_tables(parts)
+
+
 def contacts_of(complaints: pa.Table, enriched: pa.Table) -> pa.Table:
     """The columns that links need; ``enriched`` is ``complaints`` enriched, row by row."""
     return complaints.append_column("category", enriched["category"]).select(CONTACT)
@@ -75,7 +107,7 @@ def contacts_of(complaints: pa.Table, enriched: pa.Table) -> pa.Table:
     owners=[OWNER],
     kinds={"python", "deltalake"},
     tags={"pii": "masked"},
-    code_version=load_rules(settings().country).version,
+    code_version=load_rules(settings().country, settings().taxonomy).version,
     metadata=table_metadata(EnrichedComplaints),
     retry_policy=RETRIES,
     freshness_policy=STREAMING_FRESHNESS,
@@ -89,12 +121,16 @@ def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg
     ledger = Ledger(stores.tables)
     fence = ledger.fence("enriched_complaints")
     built = ledger.builds().get("complaints", {})
-    rules = load_rules(settings().country)
+    rules = load_rules(settings().country, settings().taxonomy)
+    standing = ledger.builds().get("enriched_complaints", {})
     figures: dict[str, dict[str, float]] = {}
     counted = {row["event_date"]: row.get("rows", 0) for row in ledger.event_dates()}
     for dates in chunks(run_dates(context), counted):
-        rows = enrich_dates(stores.tables, dates, rules)
+        inputs = {day: enriched_inputs(built, day, rules.version) for day in dates if day in built}
+        stale = {d: digest for d, digest in inputs.items() if d not in standing or standing[d].inputs != digest}
+        rows = rebuilt(stores.tables, dates, rules, stale)
         failpoint("enriched.computed")
+        keep_superseded(stores.tables, dates, rules.version, standing)
         stores.tables.replace(
             "enriched_complaints",
             rows,
@@ -106,10 +142,9 @@ def enriched_complaints(context: dg.AssetExecutionContext, stores: Stores) -> dg
             since=fence["enriched_complaints"],
         )
         failpoint("enriched.stored")
+        forget_gone(stores.tables, dates, rows["complaint_id"])
         outputs = digests_by(rows, "event_date")
-        ledger.record_builds(
-            "enriched_complaints", {d: enriched_inputs(built, d) for d in dates if d in built}, outputs, fence
-        )
+        ledger.record_builds("enriched_complaints", inputs, outputs, fence)
         failpoint("enriched.recorded")
         for day, (_, count) in outputs.items():
             of_day = rows.filter(pc.equal(rows["event_date"], pa.scalar(day, pa.date32())))

@@ -80,7 +80,7 @@ def mart_table(stores: Stores, warehouse: Warehouse, role: Role, table: MartTabl
     owners=[OWNER],
     kinds={"duckdb", "pandas"},
     tags={"pii": "pseudonymous"},
-    code_version="1",
+    code_version="2",
     metadata=table_metadata(CustomerFeatures),
     retry_policy=RETRIES,
     freshness_policy=DAILY_FRESHNESS,

@@ -152,7 +152,8 @@ def surges(stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult[pd.Data
     """Find the incidents."""
     home = settings()
     pseudonym = partial(Keys(stores.vault.secret).pseudonym, "surge")
-    gravity = {name: float(known.severity) for name, known in load_rules(home.country).categories.items()}
+    rules = load_rules(home.country, home.taxonomy)
+    gravity = {name: float(known.severity) for name, known in rules.categories.items()}
     kept = Replays(home.replays)
     rows = surge_rows(warehouse, kept, pseudonym, load_calendar(home.calendar), gravity)
     found = to_pandas(pa.Table.from_pylist(rows, arrow_schema(Surges)))

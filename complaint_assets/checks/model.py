@@ -15,6 +15,7 @@ from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
+from complaint_assets.schemas.taxonomy import Calibration, EmergingTerms
 from complaint_assets.schemas.types import CHANNELS, Table, arrow_schema
 from complaint_assets.schemas.validate import breaches
 from complaint_assets.schemas.warehouse import ComplaintFacts
@@ -187,6 +188,8 @@ model_checks = [
             ("customer_features", CustomerFeatures, False, "subject_id", True),
             ("subject_links", SubjectLinks, False, "left", False),
             ("subjects", Subjects, False, "subject_id", True),
+            ("emerging_terms", EmergingTerms, False, "term", False),
+            ("calibration", Calibration, False, "scope", False),
         )
     ),
     *(

@@ -19,6 +19,7 @@ from complaint_assets.cli import (
     explain,
     keys,
     kpi,
+    labels,
     lake,
     land,
     quarantine,
@@ -32,6 +33,7 @@ from complaint_assets.cli import (
     status,
     surges,
     taxonomy,
+    taxonomy_changes,
     vocabulary,
 )
 from complaint_assets.cli.common import WrongUse, err
@@ -64,6 +66,8 @@ for commands in (
 app.add_typer(lake.app, name="lake")
 app.add_typer(send.queue_app, name="queue")
 app.add_typer(quarantine.app, name="quarantine")
+taxonomy.app.add_typer(taxonomy_changes.app)
+taxonomy.app.add_typer(labels.app)
 app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(customers.app, name="customers")

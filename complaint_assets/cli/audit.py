@@ -6,7 +6,7 @@ import typer
 
 from complaint_assets.cli.common import AsJson, show
 
-app = typer.Typer(no_args_is_help=True, help="The audit log of erasure and retention.")
+app = typer.Typer(no_args_is_help=True, help="The audit log of erasure, retention and changes of the rules.")
 
 
 @app.command("list")

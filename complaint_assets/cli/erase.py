@@ -25,6 +25,8 @@ TABLES = (
     "drift",
     "complaints",
     "enriched_complaints",
+    "classifications",
+    "labels",
     PROBABLE_LINKS,
     "intake",
     "builds",

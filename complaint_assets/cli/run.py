@@ -114,19 +114,28 @@ def publish_everything() -> None:
     Raises:
         RuntimeError: the run failed; its id is named.
     """
+    run_job("publish")
+
+
+def run_job(name: str) -> None:
+    """Execute a job without partitions in this process.
+
+    Raises:
+        RuntimeError: the run failed; its id is named.
+    """
     from dagster import DagsterInstance
 
     from complaint_assets.definitions import defs
 
     with DagsterInstance.get() as instance:
-        result = defs.resolve_job_def("publish").execute_in_process(
+        result = defs.resolve_job_def(name).execute_in_process(
             instance=instance,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
     if not result.success:
         raise RuntimeError(
-            f"run {result.run_id} of publish failed: {failures(result)}. See it in the UI (make dev)."
+            f"run {result.run_id} of {name} failed: {failures(result)}. See it in the UI (make dev)."
         )
 
 

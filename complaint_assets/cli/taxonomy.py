@@ -19,7 +19,7 @@ def taxonomy() -> None:
 @app.command("check")
 def taxonomy_check(
     folder: Annotated[
-        Path | None, typer.Argument(help="Rule files to check; the built-in ones if not given.")
+        Path | None, typer.Argument(help="Rule files to check; the active ones if not given.")
     ] = None,
     texts: Annotated[
         Path | None, typer.Option(help="Texts, one a line: a rule that fires in none of them is dead.")
@@ -34,7 +34,7 @@ def taxonomy_check(
     """
     from collections import Counter
 
-    from complaint_assets.taxonomy import BUILT_IN, TaxonomyError, compile_rules
+    from complaint_assets.taxonomy import TaxonomyError, compile_rules, load_rules
     from complaint_assets.taxonomy.check import ERRORS, check
 
     if folder is not None and not folder.is_dir():
@@ -44,7 +44,8 @@ def taxonomy_check(
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUse(f"{texts}: cannot be read as UTF-8 text: {error}") from error
     try:
-        rules = compile_rules(folder or BUILT_IN, settings().country)
+        country = settings().country
+        rules = compile_rules(folder, country) if folder else load_rules(country, settings().taxonomy)
     except TaxonomyError as error:
         err.print(str(error), soft_wrap=True, highlight=False, markup=False)
         raise typer.Exit(1) from error

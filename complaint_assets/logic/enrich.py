@@ -96,11 +96,11 @@ def enrich(batch: pa.Table, rules: Rules) -> pa.Table:
 
 
 def assemble(batch: pa.Table, found: pa.Table, rules: Rules) -> pa.Table:
-    """``EnrichedComplaints`` from complaints and what ``read`` found in them."""
+    """``EnrichedComplaints`` from complaints and what ``read`` found in them, now or earlier."""
     columns = {name: batch[name] for name in KEPT} | {"masked_text": batch["text"]}
-    columns |= {name: found[name] for name in found.column_names}
     columns["repeat_of"] = pa.nulls(batch.num_rows, pa.string())
     columns["taxonomy_version"] = pa.repeat(rules.version, batch.num_rows)
+    columns |= {name: found[name] for name in found.column_names}
     return pa.table([columns[name] for name in _schema().names], names=_schema().names).cast(_schema())
 
 

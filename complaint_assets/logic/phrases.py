@@ -1,10 +1,11 @@
-"""Words that stand out in an incident against the same matter before."""
+"""Words that stand out against what was said before: in an incident, or among complaints that no rule knows."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 from math import log, sqrt
+from typing import NamedTuple
 
 LEAST_PEOPLE = 5
 """A word is told only if so many people used it."""
@@ -16,15 +17,35 @@ _PRIOR = 50.0  # of all words, spread as they are used in general
 _SIGNIFICANT = 2.0
 
 
-def phrases(inside: Iterable[tuple[str, str]], before: Iterable[tuple[str, str]]) -> list[str]:
-    """Words and pairs of words that relatively more people use ``inside`` than ``before``, the strongest first.
+class Term(NamedTuple):
+    """A word, or two, that people use more than before."""
 
-    Log-odds with an informative Dirichlet prior, in standard deviations (Monroe, Colaresi and Quinn 2008). What
-    masks stand for, numbers, and what fewer than ``LEAST_PEOPLE`` people use is left out.
+    words: str
+    people: int
+    people_before: int
+    score: float
+    """Log-odds in standard deviations."""
+
+
+def phrases(inside: Iterable[tuple[str, str]], before: Iterable[tuple[str, str]]) -> list[str]:
+    """What stands out in an incident: the ``MOST`` strongest terms, none of which contains another.
 
     Args:
         inside: person and masked text of complaints in the incident.
         before: the same of complaints before it.
+    """
+    told: list[str] = []
+    for term in terms(inside, before):
+        if not any(term.words in other or other in term.words for other in told):
+            told.append(term.words)
+    return told[:MOST]
+
+
+def terms(inside: Iterable[tuple[str, str]], before: Iterable[tuple[str, str]]) -> list[Term]:
+    """Words and pairs of words that relatively more people use ``inside`` than ``before``, the strongest first.
+
+    Log-odds with an informative Dirichlet prior, in standard deviations (Monroe, Colaresi and Quinn 2008). What
+    masks stand for, numbers, and what fewer than ``LEAST_PEOPLE`` people use is left out.
     """
     now, then = _people(inside), _people(before)
     total_now, total_then = sum(map(len, now.values())), sum(map(len, then.values()))
@@ -37,15 +58,9 @@ def phrases(inside: Iterable[tuple[str, str]], before: Iterable[tuple[str, str]]
         prior = _PRIOR * (used + usual) / total
         odds = log((used + prior) / (total_now + _PRIOR - used - prior))
         odds -= log((usual + prior) / (total_then + _PRIOR - usual - prior))
-        scored.append((odds / sqrt(1 / (used + prior) + 1 / (usual + prior)), words))
-    strong = [
-        words for score, words in sorted(scored, key=lambda pair: (-pair[0], pair[1])) if score >= _SIGNIFICANT
-    ]
-    told: list[str] = []
-    for words in strong:
-        if not any(words in other or other in words for other in told):
-            told.append(words)
-    return told[:MOST]
+        scored.append(Term(words, used, usual, odds / sqrt(1 / (used + prior) + 1 / (usual + prior))))
+    strong = [term for term in scored if term.score >= _SIGNIFICANT]
+    return sorted(strong, key=lambda term: (-term.score, term.words))
 
 
 def _people(texts: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

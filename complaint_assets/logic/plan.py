@@ -72,10 +72,12 @@ Builds = Mapping[str, Mapping[date, Built]]
 """Layer, then event date."""
 
 
-def enriched_inputs(complaints: Mapping[date, Built], day: date) -> str:
-    """Digest behind ``enriched_complaints``: the day, and the day before, to which repeats look back."""
+def enriched_inputs(complaints: Mapping[date, Built], day: date, taxonomy: str) -> str:
+    """Digest behind ``enriched_complaints``: the day, the one before (repeats look back), and the rules."""
     before = complaints.get(day - timedelta(days=1))
-    return digest_of([f"{day}={complaints[day].output}", f"before={before.output if before else ''}"])
+    return digest_of(
+        [f"{day}={complaints[day].output}", f"before={before.output if before else ''}", f"taxonomy={taxonomy}"]
+    )
 
 
 def metric_inputs(facts: Mapping[date, Built], day: date, as_of: datetime) -> str:
@@ -94,8 +96,8 @@ class PendingDates:
     metrics: list[date]
 
 
-def pending_dates(intake: Iterable[Row], builds: Builds, as_of: datetime | None) -> PendingDates:
-    """Event dates whose partitions differ from what they would be built from now."""
+def pending_dates(intake: Iterable[Row], builds: Builds, as_of: datetime | None, taxonomy: str) -> PendingDates:
+    """Event dates whose partitions differ from what they would be built from now, under the rules ``taxonomy``."""
     wanted = complaint_inputs(intake)
     complaints = builds.get("complaints", {})
     enriched = builds.get("enriched_complaints", {})
@@ -114,7 +116,7 @@ def pending_dates(intake: Iterable[Row], builds: Builds, as_of: datetime | None)
     for day in complaints.keys() - expired:
         if (
             day not in enriched
-            or enriched[day].inputs != enriched_inputs(complaints, day)
+            or enriched[day].inputs != enriched_inputs(complaints, day, taxonomy)
             or day not in facts
             or facts[day].inputs != enriched[day].output
         ):

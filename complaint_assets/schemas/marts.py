@@ -17,7 +17,18 @@ class CustomerFeatures(Table):
     channels_90d: Integer = column("Distinct channels in 90 days.", ge=1)
     worst_severity_90d: Integer = column("Highest severity in 90 days.", ge=1, le=5)
     mean_sentiment_30d: Real = column("Mean sentiment in 30 days.", nullable=True, ge=-1, le=1)
+    sentiment_trend: Real = column(
+        "Mean sentiment in 30 days less that in the 30 days before.", nullable=True, ge=-2, le=2
+    )
+    open_matters: Integer = column("Contacts of the last 90 days that the source had not closed.", ge=0)
     days_since_previous: Integer = column("Days since the contact day before.", nullable=True, ge=1)
+    social_90d: Integer = column("Contacts by social media in 90 days.", ge=0)
+    sms_90d: Integer = column("Contacts by SMS in 90 days.", ge=0)
+    whatsapp_90d: Integer = column("Contacts by WhatsApp in 90 days.", ge=0)
+    call_centre_90d: Integer = column("Contacts by telephone in 90 days.", ge=0)
+    web_form_90d: Integer = column("Contacts by web form in 90 days.", ge=0)
+    survey_90d: Integer = column("Contacts by survey in 90 days.", ge=0)
+    churn_risk_score: Integer = column("Score by a documented formula, not a model.", ge=0, le=100)
 
 
 class OperationsHourly(Table):

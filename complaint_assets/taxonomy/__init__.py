@@ -27,6 +27,8 @@ from complaint_assets.logic.rules import (
     regex_pattern,
 )
 
+from .active import active_version, folder_of
+
 BUILT_IN = Path(__file__).parent
 LABEL_WEIGHT = 2.0
 """How strongly the source's own label speaks for a category, beside the weights of the text's rules."""
@@ -36,10 +38,38 @@ class TaxonomyError(ValueError):
     """A rule file is wrong; the message names the file, the rule and what is allowed there."""
 
 
+def load_rules(country: str = "NG", home: Path | None = None) -> Rules:
+    """The rules for ``country`` (ISO 3166-1 alpha-2), compiled once per process.
+
+    Args:
+        country: which places and post codes count.
+        home: the folder that says which rules are active (``taxonomy.active``); None = the built-in ones.
+
+    Raises:
+        TaxonomyError: the active rules are missing, or are not those that were applied.
+    """
+    version = active_version(home) if home else None
+    if home is None or version is None:
+        return _compiled(BUILT_IN, country)
+    rules = _compiled(folder_of(home, version), country)
+    if rules.version != version:
+        raise TaxonomyError(
+            f"{folder_of(home, version)}: these are not the rules that were applied; put them back from a backup, "
+            "or go back: complaints taxonomy rollback"
+        )
+    return rules
+
+
 @cache
-def load_rules(country: str = "NG") -> Rules:
-    """The built-in rules for ``country`` (ISO 3166-1 alpha-2), compiled once per process."""
-    return compile_rules(BUILT_IN, country)
+def _compiled(folder: Path, country: str) -> Rules:
+    return compile_rules(folder, country)
+
+
+def rule_files(folder: Path, country: str) -> dict[str, Path]:
+    """The rule files in ``folder``, by what they hold."""
+    files = {name: folder / f"{name}.yaml" for name in ("taxonomy", "classes", "severity", "language")}
+    places = folder / f"places_{country.lower()}.yaml"
+    return files | ({"places": places} if places.exists() else {})
 
 
 def compile_rules(folder: Path, country: str) -> Rules:
@@ -51,10 +81,8 @@ def compile_rules(folder: Path, country: str) -> Rules:
     Raises:
         TaxonomyError: a file is missing, unreadable, breaks the schema, or contradicts itself or another.
     """
-    files = {name: folder / f"{name}.yaml" for name in ("taxonomy", "classes", "severity", "language")}
+    files = rule_files(folder, country)
     places_file = folder / f"places_{country.lower()}.yaml"
-    if places_file.exists():
-        files["places"] = places_file
     content, data = hashlib.sha256(), {}
     for name, file in sorted(files.items()):
         try:
@@ -241,4 +269,4 @@ def _places(file: Path, data: Any, country: str) -> Places:
     )
 
 
-__all__ = ["Rules", "TaxonomyError", "compile_rules", "load_rules"]
+__all__ = ["Rules", "TaxonomyError", "compile_rules", "load_rules", "rule_files"]

@@ -16,6 +16,7 @@ from complaint_assets.logic.plan import (
     stale_slots,
 )
 
+RULES = "1.0.0+a"
 DAY = date(2026, 11, 10)
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -35,7 +36,7 @@ def built_from(intake: list[dict[str, Any]]) -> dict[str, dict[date, Built]]:
     complaints = {day: Built(digest, f"rows-of-{digest}") for day, digest in complaint_inputs(intake).items()}
     enriched = {}
     for day in complaints:
-        inputs = enriched_inputs(complaints, day)
+        inputs = enriched_inputs(complaints, day, RULES)
         enriched[day] = Built(inputs, f"enriched-{inputs}")
     facts = {day: Built(enriched[day].output, f"facts-{enriched[day].output}") for day in enriched}
     metrics = {day: Built(metric_inputs(facts, day, AS_OF), "m") for day in facts}
@@ -68,7 +69,7 @@ def test_a_slot_is_stale_once_a_contract_that_read_it_has_a_new_version() -> Non
 
 def test_nothing_is_pending_after_everything_was_built() -> None:
     intake = [row("a", DAY), row("b", DAY, DAY + timedelta(days=1))]
-    pending = pending_dates(intake, built_from(intake), AS_OF)
+    pending = pending_dates(intake, built_from(intake), AS_OF, RULES)
     assert pending.chain == []
     assert pending.metrics == []
 
@@ -77,7 +78,7 @@ def test_a_late_object_restates_its_own_dates_and_the_day_that_links_to_them() -
     days = [DAY + timedelta(days=n) for n in range(5)]
     intake = [row("a", *days)]
     late = [*intake, row("late", days[1])]
-    pending = pending_dates(late, built_from(intake), AS_OF)
+    pending = pending_dates(late, built_from(intake), AS_OF, RULES)
     assert pending.chain == [days[1], days[2]]
     assert pending.metrics == [days[3], days[4]], "later baselines contain the late object"
 
@@ -85,7 +86,7 @@ def test_a_late_object_restates_its_own_dates_and_the_day_that_links_to_them() -
 def test_a_date_beyond_the_baseline_of_a_late_object_is_left_alone() -> None:
     far = DAY + timedelta(days=BASELINE_DAYS + 2)
     intake = [row("a", DAY, far)]
-    pending = pending_dates([*intake, row("late", DAY)], built_from(intake), AS_OF)
+    pending = pending_dates([*intake, row("late", DAY)], built_from(intake), AS_OF, RULES)
     assert far not in pending.metrics
 
 
@@ -93,13 +94,13 @@ def test_a_build_that_stopped_halfway_is_found_again() -> None:
     intake = [row("a", DAY)]
     builds = built_from(intake)
     del builds["complaint_facts"][DAY]
-    assert pending_dates(intake, builds, AS_OF).chain == [DAY]
+    assert pending_dates(intake, builds, AS_OF, RULES).chain == [DAY]
 
 
 def test_an_object_that_left_a_date_makes_that_date_pending() -> None:
     before = [row("a", DAY), row("b", DAY + timedelta(days=3))]
     after = [row("a", DAY)]
-    assert DAY + timedelta(days=3) in pending_dates(after, built_from(before), AS_OF).chain
+    assert DAY + timedelta(days=3) in pending_dates(after, built_from(before), AS_OF, RULES).chain
 
 
 @given(st.permutations(["a", "b", "c", "d", "e"]))
@@ -107,3 +108,11 @@ def test_the_order_of_arrival_does_not_change_what_a_date_is_made_of(order: list
     assert complaint_inputs([row(sha, DAY) for sha in order]) == complaint_inputs(
         [row(sha, DAY) for sha in "abcde"]
     )
+
+
+def test_other_rules_make_every_date_pending_and_the_former_rules_none() -> None:
+    days = [DAY + timedelta(days=n) for n in range(3)]
+    intake = [row("a", *days)]
+    builds = built_from(intake)
+    assert pending_dates(intake, builds, AS_OF, "1.1.0+b").chain == days
+    assert pending_dates(intake, builds, AS_OF, RULES).chain == []
