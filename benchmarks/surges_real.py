@@ -167,7 +167,7 @@ def nab() -> None:
 
 
 def outbreaks() -> None:
-    """Weekly counts: outbreaks found at a rate of 2 % false weeks, from the second year on."""
+    """Weekly counts: outbreaks found at a rate of 2 % false weeks, from the 28th week on."""
     names = ("ours", "EARS C1", "EARS C2", "Farrington-like")
     values: dict[str, list[np.ndarray]] = {name: [] for name in names}
     truth = []
@@ -176,8 +176,8 @@ def outbreaks() -> None:
         counts = np.array([float(row["observed"]) for row in rows])
         state = np.array([row["state"].strip() in ("1", "TRUE", "true") for row in rows])
         for name in names:
-            values[name].append(weekly(name, counts)[52:])
-        truth.append(state[52:])
+            values[name].append(weekly(name, counts)[27:])
+        truth.append(state[27:])
     flags = np.concatenate(truth)
     print(f"\noutbreaks: {len(truth)} weekly series, {int(flags.sum())} weeks of outbreak, at 2 % false weeks")
     for name in names:

@@ -111,3 +111,20 @@ def test_going_on_day_by_day_is_the_same_as_all_at_once(metrics: pa.Table) -> No
     told = [row for memory in memories[:-1] for row in memory.told]
     whole, _ = replay(metrics, name, THRESHOLD)
     assert {row["surge_id"]: row for row in [*told, *rows]} == {row["surge_id"]: row for row in whole}
+
+
+def test_late_data_restate_an_incident_under_the_id_it_had(metrics: pa.Table) -> None:
+    whole, memories = replay(metrics, name, THRESHOLD)
+    ids = {row["surge_id"] for row in whole}
+    late = metrics.to_pylist()
+    changed = 61
+    for row in late:  # one more complaint per outage hour of a day that had been told
+        if row["event_date"] == day(changed) and row["subjects"] > 8:
+            for count in ("subjects", "complaints", "by_15", "by_30", "by_45"):
+                row[count] += 1
+    restated = pa.Table.from_pylist(late, metrics.schema)
+    assert restated != metrics
+    again = gone_on(restated, memories, changed, day(DAYS))
+    assert {row["surge_id"] for row in again} == ids
+    assert ordered(again) == ordered(replay(restated, name, THRESHOLD)[0])
+    assert ordered(again) != ordered(whole)
