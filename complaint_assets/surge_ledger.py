@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from complaint_assets.erasure import open_vault
@@ -86,9 +87,23 @@ class SurgeLedger:
         return {key for key, care in self.care().items() if care.acknowledged_at or care.owner}
 
 
+def acknowledged_surges() -> set[str]:
+    """The surges of this home that somebody took on; a home without a ledger opens no vault for it.
+
+    Raises:
+        TamperedAudit: the ledger is not what was written.
+    """
+    log = settings().surge_log
+    return surge_ledger().acknowledged() if log.exists() or _head(log).exists() else set()
+
+
+def _head(log: Path) -> Path:
+    return log.with_suffix(".head")
+
+
 def surge_ledger() -> SurgeLedger:
     """The ledger of this home, under a key that outlives rotation."""
     home = settings()
     secret = home.audit_key.get_secret_value().encode() or open_vault(home).secret
     key = hmac.new(secret, b"complaint-assets surges", hashlib.sha256).digest()
-    return SurgeLedger(AuditLog(home.surge_log, home.surge_log.with_suffix(".head"), key))
+    return SurgeLedger(AuditLog(home.surge_log, _head(home.surge_log), key))

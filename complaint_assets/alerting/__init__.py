@@ -12,4 +12,5 @@ KINDS = (
     "source_silent",
     "volume_changed",
     "checksum",
+    "test",
 )

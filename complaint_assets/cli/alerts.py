@@ -32,12 +32,12 @@ def alerts(
 @app.command()
 def retry(as_json: AsJson = False) -> None:
     """Try everything that is not delivered again, now; fails if something is left."""
-    from complaint_assets.surge_ledger import surge_ledger
+    from complaint_assets.surge_ledger import acknowledged_surges
     from resources.deliver import utc_now
 
     sender = notifier()
     tried = sender.outbox.retry(utc_now())
-    whole = sender.flush(surge_ledger().acknowledged())
+    whole = sender.flush(acknowledged_surges())
     show([{"tried_again": tried, "left": sender.outbox.waiting()}], as_json, "Tried again")
     if not whole:
         raise typer.Exit(1)
@@ -74,10 +74,15 @@ def send_test(
 
     if severity not in SEVERITIES:
         raise WrongUse(f"--severity must be one of {', '.join(SEVERITIES)}")
-    at = utc_now()
     sender = notifier()
-    sender.send(Alert(f"test:{at.isoformat()}", severity, "Test of the routes", "Nothing is wrong."))
-    rows = [row for row in sender.outbox.overview(everything=True) if row["key"] == f"test:{at.isoformat()}"]
+    alert = Alert(
+        key=f"test:{utc_now().isoformat()}",
+        severity=severity,
+        title="Test of the routes",
+        body="Nothing is wrong.",
+    )
+    sender.send(alert)
+    rows = [row for row in sender.outbox.overview(everything=True) if row["key"] == alert.key]
     show(rows, as_json, "Test alert")
     if any(row["state"] != "delivered" for row in rows):
         out.print("Not everything is delivered yet (a digest or quiet hours wait): complaints alerts")

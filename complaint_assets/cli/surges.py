@@ -43,9 +43,10 @@ def surges(
         "expected",
         "ratio",
         "owner",
-        "acknowledged_by",
     )
     brief = [{**{n: row[n] for n in names}, "explanation": row["explanation"]} for row in rows]
+    for row, whole in zip(brief, rows, strict=True):
+        row["owner"] = whole["owner"] or whole["acknowledged_by"]
     for row in brief:
         row["surge_id"] = row["surge_id"][:SHORT]
         row["expected"], row["ratio"] = round(row["expected"], 1), round(row["ratio"], 1)

@@ -35,7 +35,7 @@ def test_every_kind_of_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     source = "".join(
         path.read_text()
         for path in (REPOSITORY / "complaint_assets").rglob("*.py")
-        if path.parent.name in ("sensors", "assets")
+        if path.parent.name in ("sensors", "assets", "cli")
     )
     sent = set(re.findall(r'key=f"([a-z_]+)(?:\{what\})?:', source)) - {"surge_"}
     told = {kind for kind in KINDS if not kind.startswith("surge_")}

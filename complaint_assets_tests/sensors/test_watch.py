@@ -11,16 +11,22 @@ import duckdb
 import pytest
 
 from complaint_assets.alerting import KINDS
-from complaint_assets.schemas.surges import Surges, SurgeTransitions
+from complaint_assets.schemas.surges import SurgeMetrics, Surges, SurgeTransitions
 from complaint_assets.schemas.types import duckdb_columns
+from complaint_assets.sensors.alerts import alert_delivery
 from complaint_assets.sensors.watch import (
+    intake_alerts,
     quarantine_alerts,
     silent_alerts,
     surge_alert,
     surge_alerts,
     volume_alerts,
 )
+from complaint_assets.surge_ledger import surge_ledger
+from resources.audit import TamperedAudit
 from resources.notifier import Notifier
+from resources.settings import settings
+from resources.stores import Stores
 from resources.warehouse import Warehouse
 
 NOW = datetime(2026, 11, 23, 12, 20, tzinfo=UTC)
@@ -55,7 +61,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 def fill(warehouse: Warehouse, model: Any, rows: list[dict[str, Any]]) -> None:
     """Store ``rows``; columns that a test does not speak of are null."""
     with duckdb.connect(warehouse.database) as db:
-        name = {Surges: "surges", SurgeTransitions: "surge_transitions"}[model]
+        name = {Surges: "surges", SurgeTransitions: "surge_transitions", SurgeMetrics: "surge_metrics"}[model]
         columns = [(column, kind) for column, kind, *_ in duckdb_columns(model)]
         declared = ", ".join(f'"{column}" {kind}' for column, kind in columns)
         db.execute("CREATE SCHEMA IF NOT EXISTS warehouse; SET TimeZone = 'UTC'")
@@ -179,3 +185,74 @@ def test_a_share_in_quarantine_above_the_setting_is_told(records: int, quarantin
     half.append({**row, "records_in": records - records // 2, "quarantined": quarantined - quarantined // 2})
     alerts = quarantine_alerts(half, 0.05, NOW)
     assert [alert.key for alert in alerts] == ([f"quarantine_rate:sms:{date(2026, 11, 23)}"] if tells else [])
+
+
+def test_the_intake_sensor_looks_at_new_metrics_only_and_tells_once(
+    tmp_path: Path, warehouse: Warehouse, notifier: Notifier
+) -> None:
+    stores = Stores(
+        lake_url=str(tmp_path / "lake"),
+        inbox_url=str(tmp_path / "inbox"),
+        tables_url=str(tmp_path / "tables"),
+        queue_url=str(tmp_path / "queue.db"),
+    )
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = [
+        {
+            "event_date": at.date(),
+            "bucket_start": at,
+            "channel": "sms",
+            "complaints": 0 if hour < 3 else 9,
+            "source_state": "silent" if hour < 3 else "heard",
+        }
+        for hour in range(8)
+        for at in [now - timedelta(hours=hour)]
+    ]
+    fill(warehouse, SurgeMetrics, rows)
+    resources = {"stores": stores, "warehouse": warehouse, "notifier": notifier}
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("surge_metrics"))
+        cursor = None
+        for _ in range(2):
+            with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+                intake_alerts(context)
+                cursor = context.cursor
+            fill(warehouse, SurgeMetrics, [])  # not looked at again: nothing was materialised since
+    assert [alert["key"] for alert in told(notifier)] == [
+        f"source_silent:sms:{now - timedelta(hours=2):%Y-%m-%dT%H}"
+    ]
+
+
+def test_an_acknowledged_surge_goes_to_no_second_route_and_a_damaged_ledger_keeps_no_alert_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPLAINTS_HOME", str(tmp_path))
+    monkeypatch.setenv("COMPLAINTS_ENV", "test")
+    settings.cache_clear()
+    try:
+        routes = tmp_path / "routes.yaml"
+        routes.write_text(
+            "routes: {hook: {kind: webhook, url_env: NOT_SET}, log: {kind: log}}\n"
+            "rules: [{to: [hook], second: [log]}]"
+        )
+        notifier = Notifier(folder=str(settings().alerts), routes=str(routes))
+        ten_minutes_ago = datetime.now(UTC) - timedelta(minutes=10)
+        surges = {name: {**SURGE, "surge_id": name * 32} for name in "ab"}
+        for number, surge in enumerate(surges.values()):
+            notifier.store(surge_alert(change("open", number, NOW), surge), lambda: ten_minutes_ago)
+        surge_ledger().add(NOW, "ack", "a" * 32, "ada")
+
+        def tick() -> None:
+            with dg.build_sensor_context(resources={"notifier": notifier}) as context:
+                alert_delivery(context)
+
+        tick()
+        assert [alert["incident"] for alert in told(notifier)] == ["b" * 32]
+        settings().surge_log.write_text("{}\n")
+        late = {**SURGE, "surge_id": "c" * 32}
+        notifier.store(surge_alert(change("open", 9, NOW), late), lambda: ten_minutes_ago)
+        with pytest.raises(TamperedAudit):
+            tick()
+        assert [alert["incident"] for alert in told(notifier)] == ["b" * 32, "c" * 32]
+    finally:
+        settings.cache_clear()
