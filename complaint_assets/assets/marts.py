@@ -62,7 +62,7 @@ def mart_table(stores: Stores, warehouse: Warehouse, role: Role, table: MartTabl
         )
     if table.of == "restatements":
         hours = load_roles().closing_hours
-        return from_facts(warehouse, lambda facts: restatements(facts, end, hours), model)
+        return from_facts(warehouse, lambda facts: restatements(facts, end, hours, role.small_cell), model)
     if table.of == "audit":
         rows = [
             {**row, "at": datetime.fromisoformat(row["at"]), "details": json.dumps(row["details"], sort_keys=True)}
