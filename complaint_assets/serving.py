@@ -19,11 +19,13 @@ from complaint_assets.checks.freshness import newest_slot_age
 from complaint_assets.ledger import INTAKE, Ledger
 from complaint_assets.logic.metric_rows import Slice
 from complaint_assets.logic.metrics import DIMENSIONS, PEOPLE, TABLES, Metric
+from complaint_assets.logic.regulator import form, regulator_rows
 from complaint_assets.logic.roles import Role, withheld
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.surges import Surges
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
+from complaint_assets.taxonomy import load_rules
 from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import Warehouse
@@ -262,3 +264,32 @@ def behind(stores: Stores, warehouse: Warehouse, question: Question, most: int, 
         total = int(rows.count().to_pyarrow().as_py())
         first = rows.order_by(*by, "event_date", "complaint_id").select(columns).limit(most).to_pyarrow()
     return Behind(total, first.to_pylist())
+
+
+def regulator_answer(
+    stores: Stores, warehouse: Warehouse, regulator: str, first: date, last: date
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """The table of ``regulator`` for closed days, as its columns and rows.
+
+    Raises:
+        BadQuestion: there is no such form, or the period holds a day that is not closed yet.
+    """
+    role = load_roles()["regulator"]
+    as_of = Ledger(stores.tables).as_of()
+    asked = Slice.days(first, last)
+    if first > last:
+        raise BadQuestion(f"the first day {first} lies after the last {last}: swap them")
+    if asked.end > role.end(as_of):
+        raise BadQuestion(f"{last} is not closed yet: the data is whole up to {as_of or 'never'}")
+    subscribers = sum(load_calendar(settings().calendar).subscribers.values())
+    categories = load_rules(settings().country).categories
+    try:
+        columns = ["code", *form(regulator).columns]
+        with warehouse.session() as session:
+            facts = source(stores, warehouse, session, "facts")
+            rows = regulator_rows(
+                regulator, load_metrics(), facts, asked, categories, subscribers, role.small_cell
+            )
+    except ValueError as error:
+        raise BadQuestion(str(error)) from None
+    return columns, rows

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     calendar: Path | None = Field(
         default=None, description="YAML file of holidays and subscribers by region, for surges."
     )
+    postgres: SecretStr = Field(
+        default=SecretStr(""), description="URL of a Postgres server to which marts are published too."
+    )
     webhook: str = Field(default="", description="Alerts are also posted to this URL.")
     routes: Path = Field(
         default=DEFAULT_ROUTES, description="YAML file of alert routes, instead of the built-in one."

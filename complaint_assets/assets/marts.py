@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 import dagster as dg
 import ibis
@@ -32,6 +32,7 @@ from complaint_assets.roles import load_roles
 from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.types import Table, arrow_schema, to_pandas
 from complaint_assets.tables import LAKE_TABLES, MART_TABLES, WAREHOUSE_TABLES
+from resources.postgres_marts import Published, publish_marts
 from resources.publish import publish, standing
 from resources.settings import settings
 from resources.stores import Stores
@@ -61,7 +62,7 @@ def mart_table(stores: Stores, warehouse: Warehouse, role: Role, table: MartTabl
         )
     if table.of == "restatements":
         hours = load_roles().closing_hours
-        return from_facts(warehouse, lambda facts: restatements(facts, end, hours), model)
+        return from_facts(warehouse, lambda facts: restatements(facts, end, hours, role.small_cell), model)
     if table.of == "audit":
         rows = [
             {**row, "at": datetime.fromisoformat(row["at"]), "details": json.dumps(row["details"], sort_keys=True)}
@@ -91,6 +92,14 @@ def customer_features(warehouse: Warehouse) -> dg.MaterializeResult[pd.DataFrame
     """Compute the features of every subject and day of contact."""
     rows = from_facts(warehouse, features_of, CustomerFeatures)
     return dg.MaterializeResult(value=to_pandas(rows), metadata={"dagster/row_count": rows.num_rows})
+
+
+def closed_rows(role: Role, as_of: datetime | None) -> dict[str, tuple[str, date]]:
+    """Column and end of what ``role`` may see of each table, where it sees closed days only."""
+    if role.days == "open":
+        return {}
+    day = {name: next(c for c in ("event_date", "month") if c in t.columns) for name, t in role.tables.items()}
+    return {name: (column, role.end(as_of).date()) for name, column in day.items()}
 
 
 _ASSETS = {
@@ -127,6 +136,8 @@ def build_mart(role: Role) -> dg.AssetsDefinition:
         before = standing(settings().marts, role.name)
         tables = {name: mart_table(stores, warehouse, role, table) for name, table in role.tables.items()}
         path = publish(settings().marts, role.name, tables, since=before)
+        if url := settings().postgres.get_secret_value():
+            publish_marts(url, [Published(role.name, tables, closed_rows(role, Ledger(stores.tables).as_of()))])
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),

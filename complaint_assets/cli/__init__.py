@@ -17,6 +17,7 @@ from complaint_assets.cli import (
     demo,
     erase,
     explain,
+    export,
     keys,
     kpi,
     labels,
@@ -63,6 +64,7 @@ for commands in (
     api,
 ):
     app.add_typer(commands.app)
+app.add_typer(export.app, name="export")
 app.add_typer(lake.app, name="lake")
 app.add_typer(send.queue_app, name="queue")
 app.add_typer(quarantine.app, name="quarantine")

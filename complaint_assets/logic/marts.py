@@ -46,14 +46,18 @@ def figures(
     return result.select(*by, *names)
 
 
-def restatements(facts: ibis.Table, end: datetime, closing_hours: int) -> ibis.Table:
+def restatements(facts: ibis.Table, end: datetime, closing_hours: int, small_cell: int = 0) -> ibis.Table:
     """Days before ``end`` that were restated (``Restatements``): what came ``closing_hours`` or later after them.
 
-    It follows from the facts alone, so rebuilding a day gives the same answer.
+    It follows from the facts alone, so rebuilding a day gives the same answer. Counts of fewer than ``small_cell``
+    people are null: that the day was restated is still told.
     """
     contacts = facts.filter(~facts.is_amplification & (facts.event_date < end.date()))
     closed = contacts.event_date.cast("timestamp('UTC')") + ibis.interval(hours=24 + closing_hours)
     late = contacts.filter(contacts.received_at >= closed)
-    return late.group_by(late.event_date, restated_on=late.received_at.date()).agg(
-        contacts=late.count(), complaints=late.count(where=late.is_complaint)
+    who = ibis.coalesce(late.subject_id, late.complaint_id)
+    days = late.group_by(late.event_date, restated_on=late.received_at.date()).agg(
+        contacts=late.count(), complaints=late.count(where=late.is_complaint), people=who.nunique()
     )
+    told = {name: ibis.ifelse(days.people < small_cell, None, days[name]) for name in ("contacts", "complaints")}
+    return days.mutate(**told).drop("people")

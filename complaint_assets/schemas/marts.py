@@ -66,8 +66,8 @@ class Restatements(Table):
 
     event_date: Date = column("The day restated.")
     restated_on: Date = column("UTC day on which late contacts arrived.")
-    contacts: Integer = column("Contacts that came late.", ge=1)
-    complaints: Integer = column("Of these, complaints and fault reports.", ge=0)
+    contacts: Integer = column("Contacts that came late; null = of few people.", nullable=True, ge=1)
+    complaints: Integer = column("Of these, complaints and fault reports.", nullable=True, ge=0)
 
 
 class RegulatorMonthly(Table):

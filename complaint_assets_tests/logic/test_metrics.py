@@ -281,6 +281,8 @@ def test_a_day_is_restated_by_what_arrives_after_it_was_closed(engine: ibis.Base
         (11, 1, 1),
         (13, 1, 0),
     ]
+    hidden = restatements(table(engine, rows), WEEK.end, 6, small_cell=5).to_pyarrow().to_pylist()
+    assert {(row["restated_on"].day, row["contacts"]) for row in hidden} == {(11, None), (13, None)}
 
 
 def test_every_metric_answers_by_every_dimension_of_its_rows(engine: ibis.BaseBackend) -> None:
