@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
     ]
 )
 """``inputs_digest``: of what the partition was built from. ``is_reported``: no other version had it first."""
+LABELLED = pa.schema([ENRICHED.field("complaint_id"), ENRICHED.field("event_date")])
 TOLD = [
     *("complaint_id", "event_date", "contact_class", "domain", "category", "subcategory", "secondary_categories"),
     *("rule_ids", "severity", "taxonomy_version"),
@@ -73,7 +74,11 @@ def kept_under(tables: Tables, version: str, wanted: Mapping[date, str]) -> pa.T
 
 
 def forget_gone(tables: Tables, dates: Sequence[date], present: pa.ChunkedArray) -> None:
-    """Forget what is kept of complaints of ``dates`` that are no longer ``present``: erased, or moved."""
+    """Forget classifications and labels of complaints of ``dates`` no longer ``present``: erased, or moved."""
+    labelled = tables.scan("labels", LABELLED, where=[("event_date", "in", list(dates))])
+    gone = labelled.filter(pc.invert(pc.is_in(labelled["complaint_id"], value_set=present)))
+    if gone.num_rows:
+        tables.delete("labels", in_values("complaint_id", sorted(set(gone["complaint_id"].to_pylist()))))
     rows = tables.scan(TABLE, SCHEMA, where=[("event_date", "in", list(dates))])
     left = rows.filter(pc.is_in(rows["complaint_id"], value_set=present))
     if left.num_rows == rows.num_rows:
