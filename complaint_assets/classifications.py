@@ -16,7 +16,7 @@ from complaint_assets.logic.plan import Built
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.types import arrow_schema
 from resources.failpoints import failpoint
-from resources.tables import Filter, Tables, equals, in_dates
+from resources.tables import Filter, Tables, equals, in_dates, in_values
 
 TABLE = "classifications"
 ENRICHED = arrow_schema(EnrichedComplaints)
@@ -78,7 +78,7 @@ def forget_gone(tables: Tables, dates: Sequence[date], present: pa.ChunkedArray)
     labelled = tables.scan("labels", LABELLED, where=[("event_date", "in", list(dates))])
     gone = labelled.filter(pc.invert(pc.is_in(labelled["complaint_id"], value_set=present)))
     if gone.num_rows:
-        tables.delete("labels", in_dates("complaint_id", sorted(set(gone["complaint_id"].to_pylist()))))
+        tables.delete("labels", in_values("complaint_id", sorted(set(gone["complaint_id"].to_pylist()))))
     rows = tables.scan(TABLE, SCHEMA, where=[("event_date", "in", list(dates))])
     left = rows.filter(pc.is_in(rows["complaint_id"], value_set=present))
     if left.num_rows == rows.num_rows:

@@ -44,6 +44,12 @@ def between(column: str, low: str | int | date, high: str | int | date) -> str:
     return f"{column} >= {literal(low)} AND {column} <= {literal(high)}"
 
 
+def in_values(column: str, values: Iterable[str]) -> str:
+    """Predicate: ``column`` is one of ``values``; false if there are none. For days see ``in_dates``."""
+    listed = ", ".join(literal(value) for value in values)
+    return f"{column} IN ({listed})" if listed else "1 = 0"
+
+
 def in_dates(column: str, days: Iterable[date]) -> str:
     """Predicate: ``column`` is one of ``days``; false if there are none.
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import resources.tables as module
 from resources.fencing import Overtaken
 from resources.object_store import open_store, read
-from resources.tables import Filter, Tables, between, equals, in_dates
+from resources.tables import Filter, Tables, between, equals, in_dates, in_values
 
 DAYS = [date(2026, 11, day) for day in (21, 22, 23, 24)]
 CHANNELS = ["sms", "social", "survey"]
@@ -88,6 +88,8 @@ SLICED: list[tuple[str | None, Callable[[dict[str, Any]], bool]]] = [
     (between("day", DAYS[1], DAYS[2]), lambda r: r["day"] >= DAYS[1]),
     (between("slot", "07", "09"), lambda r: r["slot"] == "07"),
     (in_dates("day", [DAYS[0], DAYS[2]]), lambda r: r["day"] != DAYS[1]),
+    (in_values("channel", ["social", "it's"]), lambda r: r["channel"] == "social"),
+    (in_values("channel", []), lambda _: False),
     (in_dates("day", []), lambda _: False),
     (equals("number", 2), lambda _: False),
     (
