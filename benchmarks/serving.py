@@ -30,7 +30,7 @@ CREATE TABLE {name} AS SELECT
   CASE WHEN i % 10 < 7 THEN lpad((hash(i) % ({rows} // 3))::VARCHAR, 26, '0') END AS subject_id,
   ts::DATE AS event_date, date_trunc('hour', ts) AS event_hour,
   ts AS occurred_at, ts + INTERVAL 5 MINUTE AS received_at,
-  ['social', 'sms', 'whatsapp', 'call_centre', 'web_form', 'survey'][1 + hash(i, 1) % 6] AS channel,
+  ['social', 'sms', 'whatsapp', 'call_centre', 'web_form', 'survey'][(1 + hash(i, 1) % 6)::BIGINT] AS channel,
   'feed' AS source, 'complaint' AS contact_class, hash(i, 2) % 10 < 8 AS is_complaint,
   'domain_' || (hash(i, 3) % 13 // 3) AS domain, 'category_' || (hash(i, 3) % 13) AS category,
   NULL::VARCHAR AS subcategory, 'NG-' || (hash(i, 4) % 37) AS region, 'en' AS language,
@@ -117,6 +117,7 @@ def readers(folder: Path, count: int, publications: int) -> None:
 
     publish(folder, "readers", version(0))
     over, reads, torn, errors = threading.Event(), [0] * count, [0] * count, [0] * count
+    kinds: set[str] = set()
     query = "SELECT min(version), max(version), count(*) FROM (FROM one UNION ALL FROM two)"
 
     def loop(me: int) -> None:
@@ -125,8 +126,9 @@ def readers(folder: Path, count: int, publications: int) -> None:
                 with open_mart(mart_file(folder, "readers")) as mart:
                     low, high, rows = mart.execute(query).fetchall()[0]
                 torn[me] += low != high or rows != 10_000
-            except (duckdb.Error, OSError):
+            except (duckdb.Error, OSError) as error:
                 errors[me] += 1
+                kinds.add(f"{type(error).__name__}: {str(error)[:90]}")
             reads[me] += 1
 
     with ThreadPoolExecutor(count) as pool:
@@ -138,7 +140,9 @@ def readers(folder: Path, count: int, publications: int) -> None:
             one.result()
     print(
         f"publishing {publications} versions under {count} readers: {sum(reads):,} reads, "
-        f"{sum(errors)} errors, {sum(torn)} torn (bar: 0 and 0)"
+        f"{sum(errors)} errors, {sum(torn)} torn (bar: 0 and 0)",
+        *sorted(kinds),
+        sep="\n  ",
     )
 
 

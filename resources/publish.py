@@ -213,9 +213,18 @@ def open_mart(path: Path) -> duckdb.DuckDBPyConnection:
         except duckdb.IOException:
             if path.resolve() == version:
                 raise  # otherwise the version was switched and removed in between
-    # Connections of one process to one file share their settings: the second finds them made and locked.
-    if not connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
-        connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+    # Connections of one process to one file share their settings: only the first finds them open.
+    try:
+        if not _locked(connection):
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+    except duckdb.InvalidInputException:
+        if not _locked(connection):
+            connection.close()
+            raise  # otherwise another thread has made and locked them meanwhile
     return connection
+
+
+def _locked(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0])

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,7 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from resources.publish import ABANDONED_SECONDS, KEEP, open_mart, publish
+from resources.publish import (
+    ABANDONED_SECONDS,
+    AS_OF_DAYS,
+    KEEP,
+    forget_versions,
+    mart_file,
+    open_mart,
+    publish,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CURRENT = Path("operations", "current", "operations.duckdb")
@@ -203,3 +213,40 @@ def test_two_readers_in_one_process_are_both_locked_and_both_in_utc(tmp_path: Pa
 def test_a_mart_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(duckdb.IOException):
         open_mart(tmp_path / CURRENT)
+
+
+def test_threads_that_open_a_mart_at_once_all_get_it_locked(tmp_path: Path) -> None:
+    def opened(_: int) -> object:
+        with open_mart(tmp_path / CURRENT) as mart:
+            return mart.execute(
+                "SELECT current_setting('lock_configuration'), max(version) FROM hourly"
+            ).fetchone()
+
+    with ThreadPoolExecutor(8) as pool:
+        for version in range(5):
+            publish(tmp_path, "operations", tables(version, rows=2))
+            assert set(pool.map(opened, range(64))) == {(True, version)}
+
+
+def test_a_mart_is_kept_as_of_a_day_for_a_while_and_erasure_leaves_only_the_current_one(tmp_path: Path) -> None:
+    publish(tmp_path, "operations", tables(1, rows=2))
+    home, today = tmp_path / "operations", datetime.now(UTC).date()
+    days = [today - timedelta(days=n) for n in range(1, AS_OF_DAYS + 3)]
+    for day in days:
+        (home / f"as-of-{day}").symlink_to(f"{day:%Y%m%d}")
+        (home / f"{day:%Y%m%d}").mkdir()
+        os.utime(home / f"{day:%Y%m%d}", (0, 0))
+    publish(tmp_path, "operations", tables(2, rows=2))
+    assert mart_file(tmp_path, "operations", days[3]).parent.resolve().name == f"{days[3]:%Y%m%d}"
+    assert mart_file(tmp_path, "operations", today).resolve() == (tmp_path / CURRENT).resolve()
+    assert len(list(home.glob("as-of-*"))) == AS_OF_DAYS
+    assert all(link.exists() for link in home.glob("as-of-*"))
+    assert len(versions(tmp_path)) <= AS_OF_DAYS + KEEP
+    with pytest.raises(FileNotFoundError, match="the oldest is of"):
+        mart_file(tmp_path, "operations", days[-1])
+    forget_versions(tmp_path)
+    assert {path.name for path in home.iterdir()} == {
+        "current",
+        f"as-of-{today}",
+        (home / "current").resolve().name,
+    }
