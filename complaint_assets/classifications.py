@@ -78,7 +78,8 @@ def forget_gone(tables: Tables, dates: Sequence[date], present: pa.ChunkedArray)
     labelled = tables.scan("labels", LABELLED, where=[("event_date", "in", list(dates))])
     gone = labelled.filter(pc.invert(pc.is_in(labelled["complaint_id"], value_set=present)))
     if gone.num_rows:
-        tables.delete("labels", in_dates("complaint_id", sorted(set(gone["complaint_id"].to_pylist()))))
+        ids = sorted(set(gone["complaint_id"].to_pylist()))
+        tables.delete("labels", " OR ".join(equals("complaint_id", one) for one in ids))
     rows = tables.scan(TABLE, SCHEMA, where=[("event_date", "in", list(dates))])
     left = rows.filter(pc.is_in(rows["complaint_id"], value_set=present))
     if left.num_rows == rows.num_rows:
