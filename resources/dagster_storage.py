@@ -1,7 +1,7 @@
 """Dagster's SQLite storage with engines that are kept.
 
-The stock event log makes a database engine for every event, and with it compiles every statement anew: in a run
-over hundreds of partitions that is most of the work. Connections are still opened and closed for each event.
+The stock event log makes a database engine for every event, opens a connection, and compiles every statement anew:
+in a run over hundreds of partitions that is most of the work.
 """
 
 from collections import OrderedDict
@@ -16,7 +16,6 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.pool import NullPool
 
 KEPT = 8
 """Engines kept: one for the index, the others for the runs written or read last."""
@@ -34,12 +33,13 @@ class EventLog(SqliteEventLogStorage):
         with self._db_lock:
             engine = self._engines.pop(shard, None) or create_engine(
                 self.conn_string_for_shard(shard),
-                poolclass=NullPool,
-                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+                pool_size=1,
+                # Threads take turns: whoever holds the lock has the connection.
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
             )
             self._engines[shard] = engine
             if len(self._engines) > KEPT:
-                self._engines.popitem(last=False)
+                self._engines.popitem(last=False)[1].dispose()
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
