@@ -74,17 +74,21 @@ def silences(contacts: Reals, expected: Reals, enough: float = 8.0) -> tuple[Rea
     silent, catching = np.zeros(contacts.shape), np.zeros(contacts.shape)
     quiet = np.where(contacts > 0, 0.0, expected).cumsum(axis=1)
     since_contact = quiet - np.maximum.accumulate(np.where(contacts > 0, quiet, 0.0), axis=1)
-    if since_contact.max(initial=0.0) < enough - 1e-6:  # as most of the time
-        return silent, catching
-    missed = np.zeros(len(contacts))
-    owed, since = np.zeros(len(contacts)), np.zeros(len(contacts))
-    for hour in range(contacts.shape[1]):
-        came, usual = contacts[:, hour], expected[:, hour]
-        ended = (came > 0) & (missed >= enough)
-        owed, since = np.where(ended, missed, owed), np.where(ended, 0, since + 1)
-        more = (came > usual) & (owed > 0) & (since < 24)
-        catching[:, hour] = more
-        owed = np.where(more, owed - (came - usual), np.where(came > 0, 0.0, owed))
-        missed = np.where(came > 0, 0.0, missed + usual)
-        silent[:, hour] = missed >= enough
+    for channel in np.flatnonzero(since_contact.max(axis=1, initial=0.0) >= enough - 1e-6).tolist():
+        missed = owed = 0.0
+        since = 0
+        # Plain numbers: the loop is short, and a channel is silent seldom.
+        hours = zip(contacts[channel].tolist(), expected[channel].tolist(), strict=True)
+        for hour, (came, usual) in enumerate(hours):
+            if came > 0 and missed >= enough:
+                owed, since = missed, 0
+            else:
+                since += 1
+            if came > usual and owed > 0 and since < 24:
+                catching[channel, hour] = 1
+                owed -= came - usual
+            elif came > 0:
+                owed = 0.0
+            missed = 0.0 if came > 0 else missed + usual
+            silent[channel, hour] = missed >= enough
     return silent, catching
