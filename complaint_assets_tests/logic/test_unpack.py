@@ -91,8 +91,9 @@ def test_every_file_of_an_archive_has_its_own_header_and_its_own_places() -> Non
     assert original(JUNE, 8, 5) == b"1,one"
 
 
-@pytest.mark.parametrize("packed", [PACKED["gz"], PACKED["zst"], PACKED["zip"], PACKED["stored zip"]])
-def test_a_file_cut_anywhere_is_refused_as_a_whole(packed: bytes) -> None:
+@pytest.mark.parametrize("kind", ["gz", "zst", "zip", "stored zip"])
+def test_a_file_cut_anywhere_is_refused_as_a_whole(kind: str) -> None:
+    packed = PACKED[kind]
     # From four bytes on it can be told that it is compressed at all.
     for cut in range(4, len(packed)):
         data = packed[:cut]
