@@ -160,20 +160,25 @@ def _switch(home: Path, version: str, name: str) -> None:
 
 
 def _forget_old(home: Path) -> None:
-    folders = sorted(
-        (p for p in home.iterdir() if p.is_dir() and not p.is_symlink()),
-        key=lambda path: path.stat().st_mtime_ns,
-        reverse=True,
-    )
+    ages = {path: _changed_at(path) for path in home.iterdir() if path.is_dir() and not path.is_symlink()}
+    folders = sorted(ages, key=lambda path: ages[path], reverse=True)
     days = sorted(home.glob(f"{_AS_OF}*"), reverse=True)
     for link in days[AS_OF_DAYS:]:
         link.unlink(missing_ok=True)
     kept = {link.resolve().name for link in days[:AS_OF_DAYS]}
     unfinished = [p for p in folders if p.name.startswith(".")]
-    abandoned = [p for p in unfinished if time.time() - p.stat().st_mtime > ABANDONED_SECONDS]
+    abandoned = [p for p in unfinished if 0 < ages[p] < time.time() - ABANDONED_SECONDS]
     old = [p for p in folders if p not in unfinished][KEEP:]
     for path in [p for p in old if p.name not in kept] + abandoned:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _changed_at(path: Path) -> float:
+    """Seconds since 1970; 0 = another run has just removed it."""
+    try:
+        return path.stat().st_mtime_ns / 1e9
+    except FileNotFoundError:
+        return 0.0
 
 
 def forget_versions(folder: Path) -> int:

@@ -110,8 +110,8 @@ def _decoded(head: bytes, stream: BinaryIO, count: Count, depth: int) -> Iterato
 
 def _spooled(inner: Any) -> Iterator[bytes]:
     tail = b""
-    # Of a stream that is cut, read1 gives what comes before the cut.
-    more = getattr(inner, "read1", inner.read)
+    # Of a gzip stream that is cut, read1 gives what comes before the cut.
+    more = inner.read1 if isinstance(inner, gzip.GzipFile) else inner.read
     while block := more(BLOCK):
         yield tail + block
         tail = block[-OVERLAP:]

@@ -16,8 +16,10 @@ from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.parse import parse
 from complaint_assets.logic.standardise import Origin, Standardising, standardise
 from complaint_assets.logic.timestamps import Layouts, UnparseableTime, parse_timestamp
+from complaint_assets.vocabulary import load_masker
 
 KEYS = Keys(b"a key for tests, 32 bytes long..")
+MASKER = load_masker("analytic", "NG")
 RECEIVED = datetime(2026, 11, 10, 18, tzinfo=UTC)
 FIRST = date(2013, 1, 1)
 
@@ -37,7 +39,7 @@ def read(*values: Any, layout: str = "iso8601", zone: str = "UTC") -> Standardis
     )
     content = "".join(json.dumps({"i": n, "t": value}) + "\n" for n, value in enumerate(values)).encode()
     origin = Origin("survey", "s", "2026-11-10", "a" * 64, RECEIVED)
-    return standardise(parse(io.BytesIO(content), contract), contract, origin, KEYS, "NG", FIRST)
+    return standardise(parse(io.BytesIO(content), contract), contract, origin, KEYS, "NG", FIRST, MASKER)
 
 
 def row(value: Any, **form: str) -> Mapping[str, Any]:

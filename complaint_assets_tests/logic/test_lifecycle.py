@@ -10,6 +10,7 @@ from complaint_assets.logic.calendar import Calendar, silences
 from complaint_assets.logic.counts import Cube, Flags, Reals
 from complaint_assets.logic.lifecycle import Replay
 from complaint_assets.logic.phrases import phrases
+from complaint_assets.logic.surge_scan import Lattice
 
 CHANNELS, CATEGORIES, REGIONS = ("a", "b", "c"), ("p", "q", "r"), ("R1", "R2", "R3", "R4", "R5", "R6")
 DAYS = 30
@@ -39,7 +40,7 @@ def where(made: Cube, *, category: str | None = None, regions: tuple[str, ...] |
 
 
 def replay(made: Cube, threshold: float = 6.0) -> Replay:
-    return Replay(made, np.full(DAYS, threshold), DAYS * 24)
+    return Replay(Lattice(made), np.full(DAYS, threshold), DAYS * 24)
 
 
 def test_neighbouring_regions_hit_together_are_one_incident_of_just_these_regions() -> None:
@@ -92,15 +93,15 @@ def test_severity_only_rises_and_each_rise_is_told() -> None:
 def test_few_subscribers_make_the_same_excess_graver() -> None:
     made = cube()
     plant(made, where(made, category="p", regions=("R1",)), START, 1, 6.0)
-    few = Replay(made, np.full(DAYS, 6.0), DAYS * 24, subscribers=np.full(6, 10_000.0)).incidents
-    many = Replay(made, np.full(DAYS, 6.0), DAYS * 24, subscribers=np.full(6, 10_000_000.0)).incidents
+    few = Replay(Lattice(made), np.full(DAYS, 6.0), DAYS * 24, subscribers=np.full(6, 10_000.0)).incidents
+    many = Replay(Lattice(made), np.full(DAYS, 6.0), DAYS * 24, subscribers=np.full(6, 10_000_000.0)).incidents
     assert (few[0].transitions[0].severity, many[0].transitions[0].severity) == (2, 3)
 
 
 def test_later_hours_do_not_change_what_was_found_before() -> None:
     made = cube()
     plant(made, where(made, category="q", regions=("R2",)), START, 5, 8.0)
-    so_far = Replay(made, np.full(DAYS, 6.0), START + 3).incidents
+    so_far = Replay(Lattice(made), np.full(DAYS, 6.0), START + 3).incidents
     whole = replay(made).incidents
     assert [(i.held[0], i.started, i.detected) for i in so_far] == [
         (i.held[0], i.started, i.detected) for i in whole[: len(so_far)]
@@ -114,7 +115,7 @@ def test_steps_of_a_quarter_find_a_steep_outage_within_the_hour() -> None:
     quarters = rng.multinomial(made.measures["subjects"].astype(int), [0.25] * 4).reshape(54, -1).astype(float)
     quarters[where(made, category="q", regions=("R2",)), START * 4 : START * 4 + 16] += 6
     made.measures["subjects"][:] = quarters.reshape(54, -1, 4).sum(2)
-    found = Replay(made, np.full(DAYS, 6.75), DAYS * 96, quarters).incidents
+    found = Replay(Lattice(made, quarters), np.full(DAYS, 6.75), DAYS * 96).incidents
     assert len(found) == 1
     assert found[0].detected + 1 - START * 4 <= 2, "told within 30 minutes"
 

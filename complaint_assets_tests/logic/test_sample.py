@@ -15,6 +15,7 @@ from complaint_assets.logic.parse import parse
 from complaint_assets.logic.sample import SOURCE, contract_of, sample
 from complaint_assets.logic.standardise import Origin, standardise
 from complaint_assets.schemas.types import CHANNELS
+from complaint_assets.vocabulary import load_masker
 
 AT = datetime(2026, 11, 10, 10, tzinfo=UTC)
 
@@ -79,7 +80,9 @@ def test_its_contract_reads_it_back(channel: str, tmp_path: Path) -> None:
     content = "".join(json.dumps(row) + "\n" for row in taken(1.0)).encode()
     origin = Origin(channel, SOURCE, "2026-11-10", "a" * 64, AT + timedelta(hours=2))
     keys = Keys(b"a key for tests, 32 bytes long..")
-    found = standardise(parse(io.BytesIO(content), contract), contract, origin, keys, "NG", date(2013, 1, 1))
+    masker = load_masker("strict", "NG")
+    entries = parse(io.BytesIO(content), contract)
+    found = standardise(entries, contract, origin, keys, "NG", date(2013, 1, 1), masker)
     assert (found.deliveries.num_rows, found.quarantine.num_rows) == (200, 0)
     row = found.deliveries.to_pylist()[1]
     assert (row["text"], row["rating"], row["resolution_status"]) == ("[word] 1", 2.0, "closed")

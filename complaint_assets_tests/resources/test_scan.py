@@ -120,9 +120,9 @@ def test_replaced_bytes_are_gone_with_every_version_that_s3_kept(s3: object, tmp
     import boto3
 
     client = boto3.client("s3")
-    client.create_bucket(Bucket="versioned", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    client.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
-    url = f"s3://versioned/{tmp_path.name}"
+    client.create_bucket(Bucket="versioned-scan", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    client.put_bucket_versioning(Bucket="versioned-scan", VersioningConfiguration={"Status": "Enabled"})
+    url = f"s3://versioned-scan/{tmp_path.name}"
     lake, at = Lake(url), datetime(2026, 11, 1, tzinfo=UTC)
     item = lake.land("sms", "gateway", "2026-11-01T00", "a.jsonl", at, io.BytesIO(WANTED.encode())).object
     lake.seal("sms", "2026-11-01T00")
