@@ -87,7 +87,7 @@ def probable_links(people: pa.Table) -> pa.Table:
 
 def as_links(probable: pa.Table, bands: Iterable[str]) -> pa.Table:
     """The pairs of ``bands`` in the columns of ``SubjectLinks``, to be counted like declared ones."""
-    kept = probable.filter(pc.is_in(probable["band"], value_set=pa.array(list(bands))))
+    kept = probable.filter(pc.is_in(probable["band"], value_set=pa.array(list(bands), pa.string())))
     schema = arrow_schema(SubjectLinks)
     epoch = pa.scalar(0, pa.int64()).cast(schema.field("first_at").type)
     alike = {

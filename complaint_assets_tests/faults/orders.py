@@ -129,7 +129,7 @@ def redelivered(folder: Path, trials: int) -> Result:
     result = Result(trials=found["deliveries"])
     result.lost = found["events"] - found["complaints"] + found["deliveries"] - found["merged"]
     result.duplicated = found["complaints"] - found["distinct"]
-    if result.lost or result.duplicated or found["redeliveries"] < 0.3 * trials - 1:
+    if result.lost or result.duplicated or found["redeliveries"] < 0.3 * found["deliveries"] - 1:
         result.problems.append(str(found))
     result.note = (
         f"{found['redeliveries']:,} redeliveries of {found['events']:,} events; "
