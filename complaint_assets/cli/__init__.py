@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import typer
+from rich.markup import escape
 
 from complaint_assets.cli import (
     alerts,
@@ -96,10 +97,10 @@ def main() -> None:
     except SystemExit as end:
         code = end.code
     except WrongUse as error:
-        err.print(f"[bold]complaints:[/bold] {error}", soft_wrap=True, highlight=False)
+        err.print(f"[bold]complaints:[/bold] {escape(str(error))}", soft_wrap=True, highlight=False)
         code = 2
     except (RuntimeError, OSError) as error:
-        err.print(f"[bold]complaints:[/bold] {error}", soft_wrap=True, highlight=False)
+        err.print(f"[bold]complaints:[/bold] {escape(str(error))}", soft_wrap=True, highlight=False)
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
