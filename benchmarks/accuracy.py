@@ -16,9 +16,9 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 from texts import column, of_no_place, tweets  # noqa: E402
 from traffic import SCHEMA  # noqa: E402
 
-from complaint_assets.logic import place  # noqa: E402
-from complaint_assets.logic.enrich import READ, read  # noqa: E402
-from complaint_assets.logic.language import languages, modelled, words_of  # noqa: E402
+from complaint_assets.logic.enriched import place  # noqa: E402
+from complaint_assets.logic.enriched.enrich import READ, read  # noqa: E402
+from complaint_assets.logic.enriched.language import languages, modelled, words_of  # noqa: E402
 from complaint_assets.taxonomy import load_rules  # noqa: E402
 
 RULES = load_rules("NG")

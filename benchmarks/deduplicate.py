@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from complaint_assets.logic.deduplicate import merge_deliveries
+from complaint_assets.logic.complaints.deduplicate import merge_deliveries
+from complaint_assets.logic.complaints.links import CONTACT, link_repeats
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.links import CONTACT, link_repeats
 from complaint_assets.schemas.standardised import Standardised
 from complaint_assets.schemas.types import arrow_schema
 

@@ -23,8 +23,8 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 from plain_enrichment import pipeline  # noqa: E402
 from traffic import SCHEMA, complaints  # noqa: E402
 
-from complaint_assets.logic.enrich import enrich  # noqa: E402
-from complaint_assets.logic.spread import PIECE, cores, enrich_each  # noqa: E402
+from complaint_assets.logic.enriched.enrich import enrich  # noqa: E402
+from complaint_assets.logic.enriched.spread import PIECE, cores, enrich_each  # noqa: E402
 from complaint_assets.taxonomy import load_rules  # noqa: E402
 
 

@@ -22,12 +22,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from complaint_assets.contracts import load_contracts  # noqa: E402
-from complaint_assets.logic.enrich import enrich  # noqa: E402
-from complaint_assets.logic.identify import Keys  # noqa: E402
-from complaint_assets.logic.mask import Masker, mask  # noqa: E402
-from complaint_assets.logic.mask_scan import PLACEHOLDER  # noqa: E402
-from complaint_assets.logic.parse import parse  # noqa: E402
-from complaint_assets.logic.standardise import Origin, standardise  # noqa: E402
+from complaint_assets.logic.enriched.enrich import enrich  # noqa: E402
+from complaint_assets.logic.privacy.mask import Masker, mask  # noqa: E402
+from complaint_assets.logic.privacy.mask_scan import PLACEHOLDER  # noqa: E402
+from complaint_assets.logic.raw.parse import parse  # noqa: E402
+from complaint_assets.logic.standardised.identify import Keys  # noqa: E402
+from complaint_assets.logic.standardised.standardise import Origin, standardise  # noqa: E402
 from complaint_assets.schemas.complaints import Complaints  # noqa: E402
 from complaint_assets.schemas.types import arrow_schema  # noqa: E402
 from complaint_assets.simulator import simulate  # noqa: E402

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from complaint_assets.logic import place
-from complaint_assets.logic.classify import contact_class, label_of, topic
-from complaint_assets.logic.language import SHORT, modelled, words_of
-from complaint_assets.logic.rules import Rule, Rules
-from complaint_assets.logic.sentiment import SUPPORTED, analyser
-from complaint_assets.logic.severity import severity
+from complaint_assets.logic.enriched import place
+from complaint_assets.logic.enriched.classify import contact_class, label_of, topic
+from complaint_assets.logic.enriched.language import SHORT, modelled, words_of
+from complaint_assets.logic.enriched.rules import Rule, Rules
+from complaint_assets.logic.enriched.sentiment import SUPPORTED, analyser
+from complaint_assets.logic.enriched.severity import severity
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 _BLANK = re.compile(r"[ \t\n\f\r\u00a0]")

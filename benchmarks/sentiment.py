@@ -19,7 +19,7 @@ from texts import made, real  # noqa: E402
 from traffic import complaints  # noqa: E402
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: E402
 
-from complaint_assets.logic.sentiment import compound  # noqa: E402
+from complaint_assets.logic.enriched.sentiment import compound  # noqa: E402
 
 SPEED = 15_000
 TURNS = 5

@@ -18,8 +18,8 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from complaint_assets.logic.marts import figures
-from complaint_assets.logic.metric_rows import Slice
+from complaint_assets.logic.marts.marts import figures
+from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
 from resources.publish import mart_file, open_mart, publish

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from complaint_assets.logic.backtest import ENOUGH, GRACE_HOURS, Found, Known, Verdict, judge, summary
-from complaint_assets.logic.counts import Cube
-from complaint_assets.logic.incidents import HOURLY_THRESHOLD, THRESHOLD, thresholds_of
-from complaint_assets.logic.lifecycle import Replay
-from complaint_assets.logic.surge_scan import Lattice
+from complaint_assets.logic.surges.backtest import ENOUGH, GRACE_HOURS, Found, Known, Verdict, judge, summary
+from complaint_assets.logic.surges.counts import Cube
+from complaint_assets.logic.surges.incidents import HOURLY_THRESHOLD, THRESHOLD, thresholds_of
+from complaint_assets.logic.surges.lifecycle import Replay
+from complaint_assets.logic.surges.surge_scan import Lattice
 from complaint_assets.simulator.company import HISTORY_WEEKS, QUARTERS, Company, Event, company, make_event
 from complaint_assets.simulator.measure import FIRST_DAYS, measured
 
@@ -181,7 +181,7 @@ def masking(seeds: Iterable[int]) -> None:
 
 def cost() -> None:
     """One micro-batch, and a year, on one core."""
-    from complaint_assets.logic.baseline import HISTORY_HOURS, fit
+    from complaint_assets.logic.surges.baseline import HISTORY_HOURS, fit
 
     made = company(1, weeks=46, events_per_week=1)
     hourly = made.hourly.astype(float)

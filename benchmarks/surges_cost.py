@@ -21,12 +21,12 @@ import pyarrow as pa
 
 from complaint_assets.assets.surges import counts_between
 from complaint_assets.logic.plan import BASELINE_DAYS
-from complaint_assets.logic.surge_metrics import surge_metrics
-from complaint_assets.replays import METRICS, measured_days, surge_rows
+from complaint_assets.logic.surges.surge_metrics import surge_metrics
 from complaint_assets.schemas.surges import SurgeMetrics
 from complaint_assets.schemas.types import arrow_schema, from_pandas
 from complaint_assets.schemas.warehouse import ComplaintFacts
 from complaint_assets.simulator.company import CATEGORIES, CHANNELS, REGIONS, company
+from complaint_assets.surges.replays import METRICS, measured_days, surge_rows
 from resources.replays import Replays
 from resources.warehouse import Warehouse
 
@@ -91,7 +91,7 @@ def main(weeks: int) -> None:
             return from_pandas(surge_metrics(counts, dates, START + timedelta(minutes=15 * steps)), SurgeMetrics)
 
         def incidents(cache: str) -> list[dict[str, object]]:
-            from complaint_assets.logic.calendar import NO_CALENDAR
+            from complaint_assets.logic.surges.calendar import NO_CALENDAR
 
             kept = Replays(Path(folder) / cache)
             rows = surge_rows(warehouse, kept, lambda text: f"id of {text}", NO_CALENDAR, {})

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from complaint_assets.logic.counts import quantiles
-from complaint_assets.logic.forecast import forecast
+from complaint_assets.logic.surges.counts import quantiles
+from complaint_assets.logic.surges.forecast import forecast
 from complaint_assets.simulator.company import CATEGORIES, CHANNELS, HISTORY_WEEKS, REGIONS, Company, company
 
 Reals = npt.NDArray[np.float64]

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from surges import CALIBRATED, TESTED, WEEKS, cube_of, distinct, made_for
 
-from complaint_assets.logic.backtest import ENOUGH, GRACE_HOURS
-from complaint_assets.logic.counts import Groups, score
+from complaint_assets.logic.surges.backtest import ENOUGH, GRACE_HOURS
+from complaint_assets.logic.surges.counts import Groups, score
 from complaint_assets.simulator.company import HISTORY_WEEKS, Company
 from complaint_assets.simulator.measure import FIRST_DAYS
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from complaint_assets.logic.counts import score
-from complaint_assets.logic.incidents import find_surges
-from complaint_assets.logic.surge_metrics import surge_metrics
+from complaint_assets.logic.surges.counts import score
+from complaint_assets.logic.surges.incidents import find_surges
+from complaint_assets.logic.surges.surge_metrics import surge_metrics
 
 DATA = Path(
     os.environ.get("COMPLAINTS_REAL_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")

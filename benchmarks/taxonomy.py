@@ -22,8 +22,8 @@ from plain_enrichment import folded, searcher  # noqa: E402
 from texts import real  # noqa: E402
 from traffic import complaints  # noqa: E402
 
-from complaint_assets.logic.matcher import Matcher, fold  # noqa: E402
-from complaint_assets.logic.rules import Rule, phrase_pattern  # noqa: E402
+from complaint_assets.logic.enriched.matcher import Matcher, fold  # noqa: E402
+from complaint_assets.logic.enriched.rules import Rule, phrase_pattern  # noqa: E402
 from complaint_assets.taxonomy import load_rules  # noqa: E402
 
 TEXTS = 20_000

@@ -61,7 +61,7 @@ def made(count: int, seed: int = 11) -> Iterator[str]:
     """Texts of VADER's own words, idioms, negations, emoji and odd characters, in odd order and shape."""
     from vaderSentiment import vaderSentiment as vader  # noqa: N813
 
-    from complaint_assets.logic.sentiment_kernel import NAMED
+    from complaint_assets.logic.enriched.sentiment_kernel import NAMED
 
     analyser, rng = vader.SentimentIntensityAnalyzer(), Random(seed)
     idioms = [

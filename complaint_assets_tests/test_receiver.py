@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from complaint_assets.receiver import Bucket, signed
+from complaint_assets.capture.receiver import Bucket, signed
 from resources.queue_spool import Spool
 
 REPOSITORY = Path(__file__).resolve().parent.parent

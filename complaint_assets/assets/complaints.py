@@ -19,7 +19,7 @@ from complaint_assets.assets.common import (
 )
 from complaint_assets.contracts import load_contracts
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.deduplicate import merge_deliveries
+from complaint_assets.logic.complaints.deduplicate import merge_deliveries
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.plan import complaint_inputs, digest_of

@@ -19,13 +19,13 @@ from complaint_assets.assets.common import (
     table_metadata,
 )
 from complaint_assets.assets.complaints import COMPLAINTS, complaints
-from complaint_assets.classifications import forget_gone, keep_superseded, kept_under
+from complaint_assets.enrichment.classifications import forget_gone, keep_superseded, kept_under
 from complaint_assets.ledger import Ledger
+from complaint_assets.logic.complaints.links import CONTACT, link_repeats, of_same_customers
 from complaint_assets.logic.digest import digests_by
-from complaint_assets.logic.enrich import assemble, with_repeats
-from complaint_assets.logic.links import CONTACT, link_repeats, of_same_customers
+from complaint_assets.logic.enriched.enrich import assemble, with_repeats
+from complaint_assets.logic.enriched.spread import enrich_spread
 from complaint_assets.logic.plan import enriched_inputs
-from complaint_assets.logic.spread import enrich_spread
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.types import arrow_schema

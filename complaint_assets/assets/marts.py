@@ -22,12 +22,12 @@ from complaint_assets.assets.enriched import enriched_complaints
 from complaint_assets.assets.subjects import subjects
 from complaint_assets.assets.surges import surge_forecast, surges
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
-from complaint_assets.erasure import audit_log
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.features import customer_features as features_of
-from complaint_assets.logic.marts import figures, restatements
-from complaint_assets.logic.roles import MartTable, Role
+from complaint_assets.logic.marts.features import customer_features as features_of
+from complaint_assets.logic.marts.marts import figures, restatements
+from complaint_assets.logic.marts.roles import MartTable, Role
 from complaint_assets.metrics import load_metrics
+from complaint_assets.privacy.erasure import audit_log
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.types import Table, arrow_schema, to_pandas

@@ -18,7 +18,7 @@ from complaint_assets.assets.common import (
     STREAMING_FRESHNESS,
     add_partition_metadata,
 )
-from complaint_assets.capture import drain
+from complaint_assets.capture.drain import drain
 from complaint_assets.contracts import load_contracts
 from complaint_assets.partitions import slot_at, slot_window, slots_of
 from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS

@@ -20,7 +20,6 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.surges import METRICS, surge_forecast, surge_metrics, surges
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.counts import midnight
 from complaint_assets.logic.report import (
     OperationsData,
     ReportingData,
@@ -28,6 +27,7 @@ from complaint_assets.logic.report import (
     operations_report,
     reporting_report,
 )
+from complaint_assets.logic.surges.counts import midnight
 from complaint_assets.metrics import load_metrics
 from complaint_assets.schemas.standardised import Quarantine
 from complaint_assets.schemas.surges import SurgeForecast, Surges

@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from complaint_assets.assets.common import DAILY_FRESHNESS, OWNER, RETRIES, WAREHOUSE_POOL, table_metadata
 from complaint_assets.assets.complaints import COMPLAINTS, complaints
+from complaint_assets.logic.complaints.links_declared import DECLARED, declared_links, resolve
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.links_declared import DECLARED, declared_links, resolve
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
 from resources.settings import settings

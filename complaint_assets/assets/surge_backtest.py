@@ -9,8 +9,8 @@ import pandas as pd
 
 from complaint_assets.assets.common import OWNER, WAREHOUSE_POOL, table_metadata
 from complaint_assets.assets.surges import METRICS, surge_metrics
-from complaint_assets.logic.backtest import Planted, backtest, summary
-from complaint_assets.logic.incidents import THRESHOLD, cube_of, quarters_of
+from complaint_assets.logic.surges.backtest import Planted, backtest, summary
+from complaint_assets.logic.surges.incidents import THRESHOLD, cube_of, quarters_of
 from complaint_assets.schemas.surges import SurgeBacktest
 from complaint_assets.schemas.types import from_pandas, to_pandas
 from resources.warehouse import Warehouse

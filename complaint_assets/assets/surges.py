@@ -23,20 +23,20 @@ from complaint_assets.assets.common import (
 )
 from complaint_assets.assets.enriched import ENRICHED
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
-from complaint_assets.calendars import load_calendar
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by
-from complaint_assets.logic.forecast import forecast
-from complaint_assets.logic.identify import Keys
-from complaint_assets.logic.incidents import transitions
-from complaint_assets.logic.phrases import phrases
+from complaint_assets.logic.enriched.phrases import phrases
 from complaint_assets.logic.plan import BASELINE_DAYS, metric_inputs
-from complaint_assets.logic.surge_metrics import hourly_counts
-from complaint_assets.logic.surge_metrics import surge_metrics as measure
+from complaint_assets.logic.standardised.identify import Keys
+from complaint_assets.logic.surges.forecast import forecast
+from complaint_assets.logic.surges.incidents import transitions
+from complaint_assets.logic.surges.surge_metrics import hourly_counts
+from complaint_assets.logic.surges.surge_metrics import surge_metrics as measure
 from complaint_assets.partitions import event_dates
-from complaint_assets.replays import surge_rows
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges, SurgeTransitions
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
+from complaint_assets.surges.calendars import load_calendar
+from complaint_assets.surges.replays import surge_rows
 from complaint_assets.taxonomy import load_rules
 from resources.failpoints import failpoint
 from resources.replays import Replays

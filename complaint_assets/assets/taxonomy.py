@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from complaint_assets.assets.common import DAILY_FRESHNESS, OWNER, RETRIES, WAREHOUSE_POOL, table_metadata
 from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
-from complaint_assets.classifications import classified
+from complaint_assets.enrichment.classifications import classified
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.calibration import calibration as compared
-from complaint_assets.logic.phrases import terms
-from complaint_assets.logic.rules import OTHER
+from complaint_assets.logic.enriched.calibration import calibration as compared
+from complaint_assets.logic.enriched.phrases import terms
+from complaint_assets.logic.enriched.rules import OTHER
 from complaint_assets.schemas.taxonomy import Calibration, EmergingTerms, Labels
 from complaint_assets.schemas.types import arrow_schema, to_pandas
 from complaint_assets.taxonomy import load_rules

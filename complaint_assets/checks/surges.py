@@ -4,7 +4,7 @@ import dagster as dg
 
 from complaint_assets.assets.common import WAREHOUSE_POOL
 from complaint_assets.assets.surges import METRICS
-from complaint_assets.logic.surge_metrics import SILENT
+from complaint_assets.logic.surges.surge_metrics import SILENT
 from resources.warehouse import Warehouse
 
 

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from complaint_assets.assets.common import WAREHOUSE_POOL
-from complaint_assets.logic.calibration import LEAST, too_low
+from complaint_assets.logic.enriched.calibration import LEAST, too_low
 from complaint_assets.schemas.taxonomy import Calibration
 from complaint_assets.schemas.types import arrow_schema
 from resources.settings import settings

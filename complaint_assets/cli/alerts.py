@@ -32,7 +32,7 @@ def alerts(
 @app.command()
 def retry(as_json: AsJson = False) -> None:
     """Try everything that is not delivered again, now; fails if something is left."""
-    from complaint_assets.surge_ledger import acknowledged_surges
+    from complaint_assets.surges.ledger import acknowledged_surges
     from resources.deliver import utc_now
 
     sender = notifier()

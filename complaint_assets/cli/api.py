@@ -19,9 +19,9 @@ def serve(
     """Serve GET /v1/metrics, /v1/kpi/METRIC and /v1/openapi.json, read-only; a token per role."""
     import uvicorn
 
-    from complaint_assets.api import LEAST_TOKEN, Api
     from complaint_assets.roles import load_roles
-    from complaint_assets.serving import answer
+    from complaint_assets.serving.answers import answer
+    from complaint_assets.serving.api import LEAST_TOKEN, Api
 
     try:
         tokens = settings().role_tokens()

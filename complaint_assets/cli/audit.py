@@ -15,7 +15,7 @@ def audit_list(
     as_json: AsJson = False,
 ) -> None:
     """List the rows of the audit log, verified."""
-    from complaint_assets.erasure import audit_log
+    from complaint_assets.privacy.erasure import audit_log
 
     rows = [
         {"number": r["number"], "at": r["at"], "action": r["action"], "details": r["details"]}
@@ -27,7 +27,7 @@ def audit_list(
 @app.command("verify")
 def audit_verify(as_json: AsJson = False) -> None:
     """Prove that no row was edited, removed, moved or added; fails and names the first one that was."""
-    from complaint_assets.erasure import audit_log
+    from complaint_assets.privacy.erasure import audit_log
 
     rows = audit_log().rows()
     show([{"rows": len(rows), "whole": True, "last": rows[-1]["digest"] if rows else None}], as_json, "Audit log")

@@ -17,8 +17,8 @@ def count(as_json: AsJson = False) -> None:
     """Subjects with links, and the customers that they are: by declared links, and by probable ones as a range."""
     import pyarrow as pa
 
-    from complaint_assets.logic.links_declared import resolve
-    from complaint_assets.logic.links_probable import as_links
+    from complaint_assets.logic.complaints.links_declared import resolve
+    from complaint_assets.logic.complaints.links_probable import as_links
     from complaint_assets.schemas.subjects import SubjectLinks
     from complaint_assets.schemas.types import arrow_schema
 
@@ -51,7 +51,7 @@ def suggest(as_json: AsJson = False) -> None:
         raise WrongUse("probable links need the extra splink: python -m pip install 'complaint-assets[splink]'")
     import pyarrow as pa
 
-    from complaint_assets.logic.links_probable import name_of, probable_links
+    from complaint_assets.logic.complaints.links_probable import name_of, probable_links
     from complaint_assets.schemas.subjects import Subjects
     from complaint_assets.schemas.types import arrow_schema
     from complaint_assets.schemas.warehouse import ComplaintFacts

@@ -87,9 +87,9 @@ class Erasure:
     def __init__(self, spelt: Sequence[str], subject: str | None, source: str) -> None:
         from complaint_assets.assets.standardised import read_object
         from complaint_assets.contracts import load_contracts
-        from complaint_assets.erasure import audit_log, same_person
-        from complaint_assets.logic.erasure import Erased, Markers, mark_of
-        from complaint_assets.logic.identify import Keys
+        from complaint_assets.logic.privacy.erasure import Erased, Markers, mark_of
+        from complaint_assets.logic.standardised.identify import Keys
+        from complaint_assets.privacy.erasure import audit_log, same_person
 
         self.stores = stores()
         self.log = audit_log()
@@ -113,7 +113,7 @@ class Erasure:
     def run(self, operator: str, *, dry_run: bool, quiet: bool) -> dict[str, Any]:
         """Do it, or say what would be done."""
         from complaint_assets.cli.run import run_everything
-        from complaint_assets.erasure import ERASE, ERASED, cut_all, find
+        from complaint_assets.privacy.erasure import ERASE, ERASED, cut_all, find
         from resources.publish import forget_versions
 
         lake, tables = self.stores.lake, self.stores.tables
@@ -178,7 +178,7 @@ class Erasure:
 
     def _take_in_messages(self) -> None:
         """Everything that waits in the queue into the lake, where it is looked at like the rest."""
-        from complaint_assets.capture import drain
+        from complaint_assets.capture.drain import drain
         from complaint_assets.schemas.types import CHANNELS
 
         for channel in CHANNELS if self.stores.queue else ():
@@ -258,9 +258,9 @@ def identify(spelt: Sequence[str], source: str) -> list[Any]:
     Raises:
         WrongUse: an identifier is none, or needs its source.
     """
-    from complaint_assets.erasure import given
-    from complaint_assets.logic.erasure import GLOBAL_KINDS
-    from complaint_assets.logic.identify import IdentifierKind
+    from complaint_assets.logic.privacy.erasure import GLOBAL_KINDS
+    from complaint_assets.logic.standardised.identify import IdentifierKind
+    from complaint_assets.privacy.erasure import given
 
     kinds = get_args(IdentifierKind)
     found = []

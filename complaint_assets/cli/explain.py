@@ -29,7 +29,7 @@ def explain(
 ) -> None:
     """Which complaints make up a number, and in which raw object, at which offset, each delivery of them lies."""
     from complaint_assets.assets.standardised import STANDARDISED
-    from complaint_assets.serving import BadQuestion, Denied, behind
+    from complaint_assets.serving.answers import BadQuestion, Denied, behind
 
     home = stores()
     asked = question(metric, by, first, last, where, as_of, role)

@@ -23,7 +23,7 @@ def write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     Raises:
         WrongUse: it is neither .csv nor .xlsx, or there are more rows than a workbook takes.
     """
-    from complaint_assets.logic.spreadsheet import to_csv, to_xlsx
+    from complaint_assets.logic.marts.spreadsheet import to_csv, to_xlsx
 
     if len(rows) > MOST_ROWS:
         raise WrongUse(f"more than {MOST_ROWS} rows: read the Parquet files of the mart instead")
@@ -74,7 +74,7 @@ def regulator(
     as_json: AsJson = False,
 ) -> None:
     """A table in the shape of a regulator's form, of closed days; docs/regulators.md tells what it covers."""
-    from complaint_assets.serving import BadQuestion, regulator_answer
+    from complaint_assets.serving.answers import BadQuestion, regulator_answer
 
     try:
         columns, rows = regulator_answer(stores(), warehouse(), name, first.date(), last.date())

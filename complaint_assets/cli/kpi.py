@@ -47,7 +47,7 @@ def question(
         WrongUse: a filter is no dimension=value.
     """
     from complaint_assets.ledger import Ledger
-    from complaint_assets.serving import Question
+    from complaint_assets.serving.answers import Question
 
     filters = {}
     for one in where or ():
@@ -85,8 +85,8 @@ def kpi(
     as_json: AsJson = False,
 ) -> None:
     """A number: by region, category, day ... and how far to trust it."""
-    from complaint_assets.logic.spreadsheet import to_csv
-    from complaint_assets.serving import BadQuestion, Denied, answer
+    from complaint_assets.logic.marts.spreadsheet import to_csv
+    from complaint_assets.serving.answers import BadQuestion, Denied, answer
 
     try:
         found = answer(stores(), warehouse(), question(metric, by, first, last, where, as_of, role))

@@ -31,7 +31,7 @@ def label_sample(
     """
     from complaint_assets.assets.enriched import ENRICHED
     from complaint_assets.cli.sample import strict_mask
-    from complaint_assets.logic.calibration import harmless, stratified
+    from complaint_assets.logic.enriched.calibration import harmless, stratified
 
     _known_format(file)
     if file.exists():

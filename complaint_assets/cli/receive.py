@@ -23,8 +23,8 @@ def receive(
     """Take pushed events into the queue: POST /events/CHANNEL/SOURCE, signed with the source's secret."""
     import uvicorn
 
+    from complaint_assets.capture.receiver import Receiver
     from complaint_assets.contracts import load_contracts
-    from complaint_assets.receiver import Receiver
 
     home = settings()
     sources = frozenset(load_contracts(home.contract_folders()))

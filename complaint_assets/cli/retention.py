@@ -22,8 +22,8 @@ def retention_plan(
     from dagster import DagsterInstance
 
     from complaint_assets.assets.privacy import POLICY
-    from complaint_assets.erasure import audit_log
-    from complaint_assets.retaining import plan
+    from complaint_assets.privacy.erasure import audit_log
+    from complaint_assets.privacy.removal import plan
 
     with DagsterInstance.get() as instance:
         now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
@@ -46,8 +46,8 @@ def retention_apply(
 
     from complaint_assets.assets.privacy import POLICY
     from complaint_assets.cli.run import publish_everything, run_everything
-    from complaint_assets.erasure import audit_log
-    from complaint_assets.retaining import apply, plan
+    from complaint_assets.privacy.erasure import audit_log
+    from complaint_assets.privacy.removal import apply, plan
 
     home, store, log, now = stores(), warehouse(), audit_log(), datetime.now(UTC)
     with DagsterInstance.get() as instance:
@@ -65,6 +65,6 @@ def retention_apply(
 @app.command("hold")
 def retention_hold(subject: str, as_json: AsJson = False) -> None:
     """Print the keyed hash by which a legal hold of the policy names a subject."""
-    from complaint_assets.erasure import audit_log
+    from complaint_assets.privacy.erasure import audit_log
 
     show([{"subject": audit_log().token(subject), "policy": settings().retention}], as_json, "Hold")

@@ -50,8 +50,8 @@ def write_sample(folder: Path, share: float, seed: int, shift: timedelta) -> lis
     import yaml
 
     from complaint_assets.assets.standardised import STANDARDISED
-    from complaint_assets.logic.sample import SOURCE, contract_of
-    from complaint_assets.logic.sample import sample as sampled
+    from complaint_assets.logic.privacy.sample import SOURCE, contract_of
+    from complaint_assets.logic.privacy.sample import sample as sampled
     from complaint_assets.partitions import slot_at, slot_window
     from complaint_assets.schemas.types import CHANNELS
 

@@ -58,7 +58,7 @@ def known_surges() -> list[dict[str, Any]]:
     """The surges of the warehouse, newest first, each with what the ledger says of it."""
     from complaint_assets.schemas.surges import Surges
     from complaint_assets.schemas.types import arrow_schema
-    from complaint_assets.surge_ledger import Care, surge_ledger
+    from complaint_assets.surges.ledger import Care, surge_ledger
 
     rows = warehouse().read("surges", arrow_schema(Surges)).sort_by([("started_at", "descending")]).to_pylist()
     care = surge_ledger().care()
@@ -80,7 +80,7 @@ def the_surge(surge_id: str) -> dict[str, Any]:
 
 def record(action: str, surge_id: str, by: str | None, text: str, as_json: bool) -> None:
     """Append to the ledger and show how the surge stands."""
-    from complaint_assets.surge_ledger import UnfitNote, surge_ledger
+    from complaint_assets.surges.ledger import UnfitNote, surge_ledger
 
     whole = the_surge(surge_id)["surge_id"]
     try:

@@ -48,8 +48,8 @@ def taxonomy_try(
     Nothing changes. The digest printed last confirms that these rules with this effect are to be applied.
     """
     from complaint_assets.cli.sample import strict_mask
+    from complaint_assets.enrichment.changes import attempt
     from complaint_assets.taxonomy import TaxonomyError
-    from complaint_assets.taxonomy_changes import attempt
 
     home = stores()
     with Progress(console=err, disable=as_json) as progress:
@@ -94,8 +94,8 @@ def taxonomy_apply(
     as_json: AsJson = False,
 ) -> None:
     """Make the rules in FOLDER the active ones; event dates that others have classified become pending."""
+    from complaint_assets.enrichment.changes import apply
     from complaint_assets.taxonomy import TaxonomyError
-    from complaint_assets.taxonomy_changes import apply
 
     _named(author, reason)
     try:
@@ -108,8 +108,8 @@ def taxonomy_apply(
 @app.command("rollback")
 def taxonomy_rollback(author: Author, reason: Reason, as_json: AsJson = False) -> None:
     """Make the former rules active again; what they had classified is taken from where it was kept."""
+    from complaint_assets.enrichment.changes import rollback
     from complaint_assets.taxonomy import TaxonomyError
-    from complaint_assets.taxonomy_changes import rollback
 
     _named(author, reason)
     try:
@@ -136,7 +136,7 @@ def taxonomy_history(
     as_json: AsJson = False,
 ) -> None:
     """List the changes of the rules; of a complaint, its classification as reported and under every version."""
-    from complaint_assets.classifications import classified, versions
+    from complaint_assets.enrichment.classifications import classified, versions
     from complaint_assets.taxonomy.active import history
 
     if complaint is None:

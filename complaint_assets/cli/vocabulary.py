@@ -23,7 +23,7 @@ def vocabulary(
     of the other environments names.
     """
     from complaint_assets.assets.complaints import COMPLAINTS
-    from complaint_assets.logic.mask_strict import common_words
+    from complaint_assets.logic.privacy.mask_strict import common_words
     from complaint_assets.vocabulary import load_names, load_vocabulary
 
     if settings().masking == "strict":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from complaint_assets.logic.contract import Contract, build_contract
+from complaint_assets.logic.standardised.contract import Contract, build_contract
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from complaint_assets.logic.metrics import Metrics, metrics_of
+from complaint_assets.logic.marts.metrics import Metrics, metrics_of
 
 BUILT_IN = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from complaint_assets.logic.retention import Policy, policy_of
+from complaint_assets.logic.privacy.retention import Policy, policy_of
 
 BUILT_IN = Path(__file__).parent
 

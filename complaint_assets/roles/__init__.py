@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from complaint_assets.logic.roles import Roles, roles_of
+from complaint_assets.logic.marts.roles import Roles, roles_of
 from complaint_assets.metrics import load_metrics
 
 BUILT_IN = Path(__file__).parent

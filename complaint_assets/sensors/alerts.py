@@ -8,7 +8,7 @@ import json
 import dagster as dg
 
 from complaint_assets.assets.common import OWNER
-from complaint_assets.surge_ledger import acknowledged_surges
+from complaint_assets.surges.ledger import acknowledged_surges
 from resources.alert import Alert
 from resources.audit import TamperedAudit
 from resources.notifier import Notifier

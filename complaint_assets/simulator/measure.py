@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from complaint_assets.logic.baseline import HISTORY_HOURS, fit
-from complaint_assets.logic.counts import Cube
+from complaint_assets.logic.surges.baseline import HISTORY_HOURS, fit
+from complaint_assets.logic.surges.counts import Cube
 
 from .company import CATEGORIES, CHANNELS, HISTORY_WEEKS, REGIONS, Company
 

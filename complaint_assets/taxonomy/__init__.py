@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from complaint_assets.logic.rules import (
+from complaint_assets.logic.enriched.rules import (
     OTHER,
     Category,
     Label,

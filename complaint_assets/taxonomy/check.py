@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from complaint_assets.logic.classify import topic
-from complaint_assets.logic.matcher import Matcher, fold, matcher
-from complaint_assets.logic.rules import OTHER, Pattern, Rule, Rules
+from complaint_assets.logic.enriched.classify import topic
+from complaint_assets.logic.enriched.matcher import Matcher, fold, matcher
+from complaint_assets.logic.enriched.rules import OTHER, Pattern, Rule, Rules
 
 REGULATORS = ("ncc", "trai", "ofcom", "acma", "fcc")
 ERRORS = frozenset({"dead", "counter_example"})

@@ -14,10 +14,10 @@ from typing import Literal
 
 import yaml
 
-from complaint_assets.logic.mask import Masker
-from complaint_assets.logic.mask_names import Cues, compile_cues
-from complaint_assets.logic.mask_strict import Vocabulary, words_of
-from complaint_assets.logic.place import gazetteer
+from complaint_assets.logic.enriched.place import gazetteer
+from complaint_assets.logic.privacy.mask import Masker
+from complaint_assets.logic.privacy.mask_names import Cues, compile_cues
+from complaint_assets.logic.privacy.mask_strict import Vocabulary, words_of
 from complaint_assets.taxonomy import load_rules
 
 BUILT_IN = Path(__file__).parent

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from complaint_assets.logic.mask_strict import words_of
+from complaint_assets.logic.privacy.mask_strict import words_of
 
 FOLDER = Path(__file__).parent
 LEVELS = (10, 20, 35, 40, 50, 55, 60)

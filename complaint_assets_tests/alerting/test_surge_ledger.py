@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from complaint_assets.surge_ledger import SurgeLedger, UnfitNote
+from complaint_assets.surges.ledger import SurgeLedger, UnfitNote
 from resources.audit import AuditLog, TamperedAudit
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -223,7 +223,7 @@ def warm() -> None:
     import complaint_assets.definitions
     import complaint_assets.simulator  # noqa: F401
     from complaint_assets.contracts import load_contracts
-    from complaint_assets.logic.enrich import enrich
+    from complaint_assets.logic.enriched.enrich import enrich
     from complaint_assets.schemas.complaints import Complaints
     from complaint_assets.schemas.types import arrow_schema
     from complaint_assets.taxonomy import load_rules

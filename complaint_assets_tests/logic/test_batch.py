@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaint_assets.contracts import load_contracts
-from complaint_assets.logic import batch
-from complaint_assets.logic.batch import as_objects
-from complaint_assets.logic.parse import parse
+from complaint_assets.logic.raw import batch
+from complaint_assets.logic.raw.batch import as_objects
+from complaint_assets.logic.raw.parse import parse
 
 LINE = b'{"text":"%d"}'
 bodies = st.lists(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from complaint_assets.logic.calibration import LEAST, calibration, harmless, kappa, stratified, too_low
-from complaint_assets.logic.phrases import terms
+from complaint_assets.logic.enriched.calibration import LEAST, calibration, harmless, kappa, stratified, too_low
+from complaint_assets.logic.enriched.phrases import terms
 
 
 def crossed(both_yes: int, left_only: int, right_only: int, neither: int) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from complaint_assets.logic.deduplicate import merge_deliveries
+from complaint_assets.logic.complaints.deduplicate import merge_deliveries
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.standardised import Standardised
 from complaint_assets.schemas.types import arrow_schema, to_pandas

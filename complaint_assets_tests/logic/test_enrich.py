@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from complaint_assets.logic import place, spread
-from complaint_assets.logic.enrich import enrich, with_repeats
+from complaint_assets.logic.enriched import place, spread
+from complaint_assets.logic.enriched.enrich import enrich, with_repeats
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.types import arrow_schema

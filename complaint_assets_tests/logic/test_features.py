@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.features import customer_features
+from complaint_assets.logic.marts.features import customer_features
 from complaint_assets.schemas.marts import CustomerFeatures
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
 from complaint_assets.schemas.validate import breaches

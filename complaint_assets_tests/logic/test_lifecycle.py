@@ -5,12 +5,12 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from complaint_assets.logic.backtest import Found, Known, judge, summary
-from complaint_assets.logic.calendar import Calendar, silences
-from complaint_assets.logic.counts import Cube, Flags, Reals
-from complaint_assets.logic.lifecycle import Replay
-from complaint_assets.logic.phrases import phrases
-from complaint_assets.logic.surge_scan import Lattice
+from complaint_assets.logic.enriched.phrases import phrases
+from complaint_assets.logic.surges.backtest import Found, Known, judge, summary
+from complaint_assets.logic.surges.calendar import Calendar, silences
+from complaint_assets.logic.surges.counts import Cube, Flags, Reals
+from complaint_assets.logic.surges.lifecycle import Replay
+from complaint_assets.logic.surges.surge_scan import Lattice
 
 CHANNELS, CATEGORIES, REGIONS = ("a", "b", "c"), ("p", "q", "r"), ("R1", "R2", "R3", "R4", "R5", "R6")
 DAYS = 30

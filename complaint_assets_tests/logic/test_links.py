@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
-from complaint_assets.logic.links import CONTACT, link_repeats, of_same_customers
+from complaint_assets.logic.complaints.links import CONTACT, link_repeats, of_same_customers
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 SCHEMA = pa.schema(

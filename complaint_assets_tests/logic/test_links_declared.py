@@ -8,8 +8,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from complaint_assets.logic.complaints.links_declared import declared_links, resolve
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.links_declared import declared_links, resolve
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.subjects import SubjectLinks, Subjects
 from complaint_assets.schemas.types import arrow_schema, to_pandas

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from complaint_assets.logic.links_probable import as_links, name_of, probable_links
+from complaint_assets.logic.complaints.links_probable import as_links, name_of, probable_links
 from complaint_assets.schemas.subjects import BANDS, ProbableLinks, SubjectLinks
 from complaint_assets.schemas.types import arrow_schema, to_pandas
 

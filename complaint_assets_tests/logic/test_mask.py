@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaint_assets.logic.mask import mask
-from complaint_assets.logic.mask_scan import PLACEHOLDER as PLACEHOLDERS
+from complaint_assets.logic.privacy.mask import mask
+from complaint_assets.logic.privacy.mask_scan import PLACEHOLDER as PLACEHOLDERS
 from complaint_assets.vocabulary import load_masker
 
 REAL_DATA = Path(os.environ.get("COMPLAINTS_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))

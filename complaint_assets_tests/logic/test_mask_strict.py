@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.masking import IDENTIFYING, chat, hidden, is_hidden
-from complaint_assets.logic import mask_names, mask_scan, mask_strict
-from complaint_assets.logic.mask import Masker, mask
-from complaint_assets.logic.mask_strict import Vocabulary, common_words, mask_unknown
+from complaint_assets.logic.privacy import mask_names, mask_scan, mask_strict
+from complaint_assets.logic.privacy.mask import Masker, mask
+from complaint_assets.logic.privacy.mask_strict import Vocabulary, common_words, mask_unknown
 from complaint_assets.taxonomy import load_rules
 from complaint_assets.vocabulary import VocabularyError, load_cues, load_masker
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaint_assets.logic.enrich import enrich, read
-from complaint_assets.logic.matcher import Matcher, fold, matcher
-from complaint_assets.logic.rules import Rule, phrase_pattern, regex_pattern
+from complaint_assets.logic.enriched.enrich import enrich, read
+from complaint_assets.logic.enriched.matcher import Matcher, fold, matcher
+from complaint_assets.logic.enriched.rules import Rule, phrase_pattern, regex_pattern
 from complaint_assets.taxonomy import load_rules
 from complaint_assets.taxonomy.check import realisations
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from complaint_assets.logic.marts import figures, restatements
-from complaint_assets.logic.metric_rows import Slice
-from complaint_assets.logic.metrics import DIMENSIONS
+from complaint_assets.logic.marts.marts import figures, restatements
+from complaint_assets.logic.marts.metric_rows import Slice
+from complaint_assets.logic.marts.metrics import DIMENSIONS
 from complaint_assets.logic.report.figures import NAMES, period
 from complaint_assets.metrics import MetricError, load_metrics
 from complaint_assets.schemas.standardised import Intake

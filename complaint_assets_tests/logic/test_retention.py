@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from complaint_assets.contracts import load_contracts
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.retention import DATA_CLASSES, Kept, Policy, due, object_ends, policy_of, whole_groups
+from complaint_assets.logic.privacy.retention import (
+    DATA_CLASSES,
+    Kept,
+    Policy,
+    due,
+    object_ends,
+    policy_of,
+    whole_groups,
+)
 from complaint_assets.retention import BUILT_IN, PolicyError, load_policy
 
 NG: dict[str, Any] = yaml.safe_load((BUILT_IN / "ng.yaml").read_text())

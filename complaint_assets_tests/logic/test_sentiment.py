@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment import vaderSentiment as vader  # noqa: N813
 
-from complaint_assets.logic.language import languages, measure, words_of
-from complaint_assets.logic.sentiment import analyser, compound, utf8
+from complaint_assets.logic.enriched.language import languages, measure, words_of
+from complaint_assets.logic.enriched.sentiment import analyser, compound, utf8
 from complaint_assets.taxonomy import load_rules
 
 RULES = load_rules("NG")
@@ -132,7 +132,7 @@ MARKS = st.sampled_from(
 @given(st.lists(st.lists(MARKS, max_size=14).map("".join), min_size=1, max_size=30))
 @settings(max_examples=150, deadline=None)
 def test_compiled_word_counts_are_those_of_plain_python(texts: list[str]) -> None:
-    from complaint_assets.logic.language_kernel import measures, tables
+    from complaint_assets.logic.enriched.language_kernel import measures, tables
 
     counted, odd = measures(*utf8(pa.array(texts)), tables(RULES))
     for row in np.flatnonzero(~odd):
@@ -155,7 +155,7 @@ def test_languages_are_told_apart_and_short_texts_are_not_guessed(compiled: bool
 
 
 def test_code_that_cannot_be_kept_anywhere_is_compiled_all_the_same() -> None:
-    from complaint_assets.logic.compiled import jit
+    from complaint_assets.logic.enriched.compiled import jit
 
     names: dict[str, Any] = {}
     exec("def twice(number):\n    return 2 * number\n", names)  # noqa: S102  # a function of no file has no cache

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from complaint_assets.logic.calendar import Calendar
-from complaint_assets.logic.incidents import find_surges
-from complaint_assets.logic.surge_metrics import surge_metrics
+from complaint_assets.logic.surges.calendar import Calendar
+from complaint_assets.logic.surges.incidents import find_surges
+from complaint_assets.logic.surges.surge_metrics import surge_metrics
 
 START = datetime(2026, 8, 3, tzinfo=UTC)
 DAYS = 24

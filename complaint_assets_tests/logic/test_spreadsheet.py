@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from complaint_assets.logic.spreadsheet import harmless, to_csv, to_xlsx
+from complaint_assets.logic.marts.spreadsheet import harmless, to_csv, to_xlsx
 
 
 @pytest.mark.parametrize(

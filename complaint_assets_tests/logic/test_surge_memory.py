@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from complaint_assets.logic.incidents import READ, first_needed, replay
-from complaint_assets.logic.memory import Memory, Resumed
-from complaint_assets.logic.noise import MEMORY_DAYS
+from complaint_assets.logic.surges.incidents import READ, first_needed, replay
+from complaint_assets.logic.surges.memory import Memory, Resumed
+from complaint_assets.logic.surges.noise import MEMORY_DAYS
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 DAYS = 70

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from scipy.stats import nbinom
 
-from complaint_assets.logic.counts import quantile, score
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.forecast import forecast
-from complaint_assets.logic.incidents import find_surges
-from complaint_assets.logic.surge_metrics import hourly_counts, surge_metrics
+from complaint_assets.logic.surges.counts import quantile, score
+from complaint_assets.logic.surges.forecast import forecast
+from complaint_assets.logic.surges.incidents import find_surges
+from complaint_assets.logic.surges.surge_metrics import hourly_counts, surge_metrics
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import Table, arrow_schema, from_pandas
 from complaint_assets.schemas.validate import breaches

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from complaint_assets.assets import raw
-from complaint_assets.capture import drain
+from complaint_assets.capture.drain import drain
 from complaint_assets.contracts import load_contracts
 from resources import queue_sqs
 from resources.lake import Lake

@@ -22,7 +22,7 @@ from complaint_assets.sensors.watch import (
     surge_alerts,
     volume_alerts,
 )
-from complaint_assets.surge_ledger import surge_ledger
+from complaint_assets.surges.ledger import surge_ledger
 from resources.audit import TamperedAudit
 from resources.notifier import Notifier
 from resources.settings import settings

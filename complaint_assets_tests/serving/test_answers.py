@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
-from complaint_assets.api import Api
 from complaint_assets.assets.marts import mart_table
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.report.figures import period
@@ -21,7 +20,8 @@ from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.schemas.warehouse import ComplaintFacts
-from complaint_assets.serving import BadQuestion, Denied, Question, answer, behind
+from complaint_assets.serving.answers import BadQuestion, Denied, Question, answer, behind
+from complaint_assets.serving.api import Api
 from complaint_assets_tests.conftest import Home
 from complaint_assets_tests.logic.test_metrics import fact
 from resources.publish import open_mart, publish

@@ -7,9 +7,9 @@ from typing import Any
 import ibis
 import pytest
 
-from complaint_assets.logic.metric_rows import Slice
-from complaint_assets.logic.regulator import FORMS, regulator_rows
-from complaint_assets.logic.rules import Category
+from complaint_assets.logic.enriched.rules import Category
+from complaint_assets.logic.marts.metric_rows import Slice
+from complaint_assets.logic.marts.regulator import FORMS, regulator_rows
 from complaint_assets.metrics import load_metrics
 from complaint_assets_tests.logic.test_metrics import DAY, HOUR, NOON, fact, table
 

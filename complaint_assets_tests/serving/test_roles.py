@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaint_assets.logic.roles import withheld
+from complaint_assets.logic.marts.roles import withheld
 from complaint_assets.roles import BUILT_IN, RoleError, load_roles
 from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.tables import LAKE_TABLES, MART_TABLES, WAREHOUSE_TABLES

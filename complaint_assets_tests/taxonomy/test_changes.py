@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from complaint_assets.assets.taxonomy import LABELS
-from complaint_assets.classifications import classified, versions
-from complaint_assets.erasure import audit_log
+from complaint_assets.enrichment.classifications import classified, versions
 from complaint_assets.logic.digest import digest
-from complaint_assets.logic.moves import Moves
+from complaint_assets.logic.enriched.moves import Moves
+from complaint_assets.privacy.erasure import audit_log
 from complaint_assets.taxonomy import TaxonomyError, load_rules
 from complaint_assets.taxonomy.active import history
 from complaint_assets_tests.conftest import REPOSITORY
@@ -44,7 +44,7 @@ def test_rules_are_applied_only_as_they_were_tried_and_by_somebody_with_a_reason
     house: House, new_rules: Path
 ) -> None:
     from complaint_assets.cli.common import WrongUse
-    from complaint_assets.taxonomy_changes import RefusedChange
+    from complaint_assets.enrichment.changes import RefusedChange
 
     (tried,) = house.call("try", new_rules)
     mine = ("--author", "Ada", "--reason", "a new box")

@@ -6,9 +6,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from complaint_assets.logic.counts import quantile
-from complaint_assets.logic.metric_rows import Slice, between
-from complaint_assets.logic.metrics import Metrics
+from complaint_assets.logic.marts.metric_rows import Slice, between
+from complaint_assets.logic.marts.metrics import Metrics
+from complaint_assets.logic.surges.counts import quantile
 
 from .data import Period
 

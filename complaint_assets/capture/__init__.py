@@ -1,0 +1,1 @@
+"""How events get in: messages from the queue into the raw lake, and the receiver of pushed events."""

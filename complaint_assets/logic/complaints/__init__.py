@@ -1,0 +1,1 @@
+"""From deliveries to complaints: what is one event, what repeats what, who belongs together."""

@@ -1,0 +1,1 @@
+"""What hides people in texts, how long data is kept, and whom to forget."""

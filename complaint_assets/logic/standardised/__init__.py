@@ -1,0 +1,1 @@
+"""From records to deliveries in canonical columns, by the contract of their source."""

@@ -1,0 +1,1 @@
+"""From facts to counts, expected values and incidents."""

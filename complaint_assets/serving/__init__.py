@@ -1,0 +1,1 @@
+"""Answers to questions about numbers, and the HTTP API that gives them."""

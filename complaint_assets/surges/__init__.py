@@ -1,0 +1,1 @@
+"""What surges remember beside the warehouse: the replay, the ledger of what people did, the calendar."""
