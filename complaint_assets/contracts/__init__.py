@@ -1,18 +1,10 @@
 """Built-in source contracts, one YAML file per feed, and the loader of contract folders."""
 
-import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from complaint_assets.logic.standardised.contract import Contract, build_contract
-
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import ValidationError
+from resources.yaml_file import read_yaml
 
 BUILT_IN = Path(__file__).parent
 
@@ -51,16 +43,7 @@ def load_contract(file: Path) -> Contract:
     Raises:
         ContractError: it cannot be read, breaks the JSON Schema, contradicts itself, or lies elsewhere.
     """
-    try:
-        # Through JSON: dates become text and keys become strings, as the schema and the model expect.
-        data = json.loads(json.dumps(yaml.safe_load(file.read_text(encoding="utf-8")), default=str))
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise ContractError(f"{file}: not readable as YAML: {error}") from error
-    faults = sorted(
-        _validator().iter_errors(data), key=lambda fault: (len(fault.path), list(map(str, fault.path)))
-    )
-    if faults:
-        raise ContractError("\n".join(f"{file}: {_explain(fault)}" for fault in faults))
+    data = read_yaml(file, BUILT_IN / "contract.schema.json", ContractError)
     for key, expected in (("channel", file.parent.name), ("source", file.stem)):
         if data[key] != expected:
             raise ContractError(f"{file}: {key}: {data[key]!r} must be {expected!r}, as the file is named")
@@ -68,25 +51,3 @@ def load_contract(file: Path) -> Contract:
         return build_contract(data)
     except ValueError as error:
         raise ContractError(f"{file}: {error}") from error
-
-
-@cache
-def _validator() -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator  # slow to import, needed only where contracts are read
-
-    return Draft202012Validator(json.loads((BUILT_IN / "contract.schema.json").read_text(encoding="utf-8")))
-
-
-def _explain(fault: "ValidationError") -> str:
-    """Key path and what is allowed there, in one line."""
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.absolute_path).lstrip(
-        "."
-    )
-    message = fault.message
-    schema: Any = fault.schema
-    instance: Any = fault.instance
-    if fault.validator == "additionalProperties" and "properties" in schema:
-        unknown = ", ".join(repr(key) for key in sorted(instance) if key not in schema["properties"])
-        message = f"unknown key {unknown}; allowed are {', '.join(sorted(schema['properties']))}"
-    hint = schema.get("description", "") if isinstance(schema, dict) and where else ""
-    return f"{where or 'the file'}: {message}" + (f" ({hint})" if hint else "")

@@ -1,11 +1,9 @@
 """Retention policies as data, one YAML file per jurisdiction, and their loader."""
 
-import json
 from pathlib import Path
 
-import yaml
-
 from complaint_assets.logic.privacy.retention import Policy, policy_of
+from resources.yaml_file import read_yaml
 
 BUILT_IN = Path(__file__).parent
 
@@ -24,16 +22,7 @@ def load_policy(country: str, file: Path | None = None) -> Policy:
     path = file or BUILT_IN / f"{country.lower()}.yaml"
     if file is None and not path.exists():
         path = BUILT_IN / "default.yaml"
-    from jsonschema import Draft202012Validator  # slow to import, needed only where the policy is read
-
-    try:
-        data = json.loads(json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), default=str))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise PolicyError(f"{path}: not readable as YAML: {type(error).__name__}") from error
-    schema = json.loads((BUILT_IN / "policy.schema.json").read_text(encoding="utf-8"))
-    faults = sorted(Draft202012Validator(schema).iter_errors(data), key=lambda fault: list(map(str, fault.path)))
-    if faults:
-        raise PolicyError("\n".join(f"{path}: {fault.json_path}: {fault.message}" for fault in faults))
+    data = read_yaml(path, BUILT_IN / "policy.schema.json", PolicyError)
     if data["jurisdiction"] not in (country, "default"):
         raise PolicyError(f"{path}: jurisdiction: {data['jurisdiction']} is not {country} (COMPLAINTS_COUNTRY)")
     try:

@@ -5,14 +5,11 @@ is reading, checking and compiling them; how rules are applied lives in ``compla
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from complaint_assets.logic.enriched.rules import (
     OTHER,
@@ -26,6 +23,7 @@ from complaint_assets.logic.enriched.rules import (
     phrase_pattern,
     regex_pattern,
 )
+from resources.yaml_file import read_yaml
 
 from .active import active_version, folder_of
 
@@ -85,12 +83,8 @@ def compile_rules(folder: Path, country: str) -> Rules:
     places_file = folder / f"places_{country.lower()}.yaml"
     content, data = hashlib.sha256(), {}
     for name, file in sorted(files.items()):
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TaxonomyError(f"{file}: cannot be read: {error}") from error
-        data[name] = _read(file, text, name)
-        content.update(f"{name}\n{text}".encode())
+        data[name] = read_yaml(file, BUILT_IN / "rules.schema.json", TaxonomyError, name)
+        content.update(f"{name}\n{file.read_text(encoding='utf-8')}".encode())
 
     taxonomy, severity = data["taxonomy"], data["severity"]
     categories = _categories(files, taxonomy, severity)
@@ -113,51 +107,6 @@ def compile_rules(folder: Path, country: str) -> Rules:
         english=frozenset(data["language"]["english"].split()),
         pidgin=frozenset(data["language"]["pidgin"].split()),
     )
-
-
-def _read(file: Path, text: str, kind: str) -> Any:
-    from jsonschema import Draft202012Validator  # slow to import, needed only where rules are read
-
-    try:
-        # Through JSON: numeric keys become strings, as the schema expects.
-        data = json.loads(json.dumps(yaml.load(text, Loader=_Loader)))  # noqa: S506 (a safe loader, see below)
-    except (yaml.YAMLError, TypeError) as error:
-        raise TaxonomyError(f"{file}: not readable as YAML: {error}") from error
-    faults = sorted(
-        Draft202012Validator(_schema(kind)).iter_errors(data), key=lambda fault: list(map(str, fault.path))
-    )
-    if faults:
-        raise TaxonomyError(
-            "\n".join(f"{file}: {_where(data, list(fault.absolute_path))}: {fault.message}" for fault in faults)
-        )
-    return data
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen at run time
-    """The safe loader, in C where there is one, that refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{', '.join(twice)} is given twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-@cache
-def _schema(kind: str) -> Any:
-    schema = json.loads((BUILT_IN / "rules.schema.json").read_text(encoding="utf-8"))
-    return {**schema, "$ref": f"#/$defs/{kind}"}
-
-
-def _where(data: Any, path: list[str | int]) -> str:
-    """``path`` in words; an entry of a list that has an id is called by it."""
-    steps = []
-    for step in path:
-        data = data[step]
-        steps.append(str(data["id"]) if isinstance(data, dict) and "id" in data else str(step))
-    return ".".join(steps) or "the file"
 
 
 def _categories(files: Mapping[str, Path], taxonomy: Any, severity: Any) -> dict[str, Category]:

@@ -64,7 +64,10 @@ def test_a_source_is_added_by_a_file(tmp_path: Path) -> None:
 
 
 def test_dates_need_no_quotes(tmp_path: Path) -> None:
-    text = yaml.safe_dump({**GOOD, "occurred_at": {}}) + "\noccurred_at: {otherwise: 2018-04-01}\n"
+    text = (
+        yaml.safe_dump({key: value for key, value in GOOD.items() if key != "occurred_at"})
+        + "\noccurred_at: {otherwise: 2018-04-01}\n"
+    )
     contract = load_contract(write(tmp_path, text))
     assert str(contract.occurred_at.otherwise) == "2018-04-01"
 

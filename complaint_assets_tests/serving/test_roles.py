@@ -71,7 +71,7 @@ def test_what_is_withheld_hides_every_small_cell_and_cannot_be_told_from_the_who
         ("metrics: [complaints, complainants", "metrics: [complaint, complainants", "complaint is no metric"),
         ("by: [month, category]", "by: [month, colour]", "no dimension colour"),
         ("trace: bytes", "trace: everything", "'everything' is not one of"),
-        ("    ask: false\n", "    ask: false\n    also: true\n", "'also' was unexpected"),
+        ("    ask: false\n", "    ask: false\n    also: true\n", "unknown key 'also'"),
     ],
 )
 def test_a_wrong_role_is_refused_by_name(tmp_path: Path, old: str, new: str, told: str) -> None:
