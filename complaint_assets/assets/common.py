@@ -24,7 +24,7 @@ STALE_AFTER = {
 }
 """How old the end of a channel's newest slot may be."""
 
-CHUNK_DAYS = 92
+CHUNK_DAYS = 366
 CHUNK_ROWS = 1_000_000
 """How many event dates, and rows of them, are held in memory at once; a day is never cut."""
 

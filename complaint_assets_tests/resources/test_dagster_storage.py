@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from resources.dagster_storage import KEPT, EventLog
@@ -42,3 +43,47 @@ def test_a_deleted_run_leaves_no_event_behind(tmp_path: Path) -> None:
     assert messages(kept, "gone") == []
     kept.store_event(entry("gone", "b"))
     assert messages(kept, "gone") == ["b"]
+
+
+DAYS = dg.StaticPartitionsDefinition([f"day-{n:03}" for n in range(7)])
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+def daily(context: dg.AssetExecutionContext) -> None:
+    for n, key in enumerate(context.partition_keys):
+        context.add_asset_metadata({"rows": n}, partition_key=key)
+
+
+@pytest.mark.parametrize("together", [0, 3, 500])
+def test_partitions_of_one_run_are_told_alike_however_many_are_stored_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", str(together))
+    config = {
+        "module": "resources.dagster_storage",
+        "class": "DagsterStorage",
+        "config": {"base_dir": str(tmp_path)},
+    }
+    overrides = {"storage": {"custom": config}, "telemetry": {"enabled": False}}
+    with dg.instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
+        assert isinstance(instance.event_log_storage, EventLog)
+        keys = DAYS.get_partition_keys()
+        tags = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+        job = dg.Definitions(assets=[daily], jobs=[dg.define_asset_job("all", [daily])]).resolve_job_def("all")
+        done = job.execute_in_process(instance=instance, tags=tags)
+        told = instance.fetch_materializations(dg.AssetKey("daily"), limit=100).records
+        assert {record.partition_key: record.asset_materialization.metadata["rows"].value for record in told} == {
+            key: n for n, key in enumerate(keys)
+        }
+        assert len(told) == len(keys)
+        assert instance.get_materialized_partitions(dg.AssetKey("daily")) == set(keys)
+        of_run = [
+            entry
+            for entry in SqliteEventLogStorage(f"{tmp_path}/history/runs").get_logs_for_run(done.run_id)
+            if entry.dagster_event and entry.dagster_event.is_step_materialization
+        ]
+        stored = [entry.dagster_event.partition for entry in of_run]
+        assert sorted(stored) == keys
+        assert (
+            instance.get_latest_materialization_event(dg.AssetKey("daily")).dagster_event.partition == stored[-1]
+        )
