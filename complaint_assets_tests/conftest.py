@@ -1,16 +1,19 @@
 """Fixtures: a home of one's own, used through the command line as a person would."""
 
+import atexit
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from complaint_assets_tests.warm import WarmCommands
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_CONTRACTS = Path(__file__).resolve().parent / "contracts" / "real"
@@ -22,6 +25,14 @@ def pytest_configure() -> None:
     if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None
+
+
+@cache
+def warm_commands() -> WarmCommands:
+    """The process of this test process that forks commands."""
+    commands = WarmCommands()
+    atexit.register(commands.end)
+    return commands
 
 
 @dataclass
@@ -44,15 +55,7 @@ class Home:
 
     def call(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run ``complaints`` with ``arguments``, whatever its exit code."""
-        return subprocess.run(
-            [sys.executable, "-m", "complaint_assets.cli", *map(str, arguments)],
-            cwd=REPOSITORY,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=1800,
-            check=False,
-        )
+        return warm_commands().run([str(argument) for argument in arguments], self.environment, timeout=1800)
 
     def complaints(self, *arguments: object) -> Any:
         """Run ``complaints ... --json`` and return what it printed."""
