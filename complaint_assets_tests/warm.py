@@ -1,8 +1,8 @@
 """A process that has imported the libraries and forks one for each call of ``complaints``.
 
 Importing Dagster and its company takes two seconds of every command, and the tests give hundreds. What is
-imported beforehand is not ours and has done nothing yet: the code of the project, its settings included, is imported
-by the forked process, which is as new as one started from a shell.
+imported beforehand is not ours and has done nothing yet: the code of the project, its settings included, is
+imported by the forked process, which is as new as one started from a shell.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Dagster's SQLite storage with engines that are kept.
 
 The stock event log makes a database engine for every event, opens a connection, and compiles every statement anew:
-in a run over hundreds of partitions that is most of the work. It also commits twice for every partition that an
-asset has materialised; here all partitions of an asset go together.
+in a run over hundreds of partitions that is most of the work. It also commits twice for every asset that is
+planned and for every partition that has been materialised; here they go together.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from dagster._core.events import ASSET_EVENTS
+from dagster._core.events import ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
@@ -25,7 +25,8 @@ from sqlalchemy import Connection, Engine, create_engine
 KEPT = 8
 """Engines kept: one for the index, the others for the runs written or read last."""
 TOGETHER = 500
-"""Events of partitions of one asset that are stored in one transaction."""
+"""Events that are stored in one transaction."""
+TOLD_TOGETHER = ASSET_EVENTS | {DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 
 
 class EventLog(SqliteEventLogStorage):
@@ -55,10 +56,13 @@ class EventLog(SqliteEventLogStorage):
                 yield connection
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store what happened to partitions of one asset in one run: a transaction per database."""
+        """Store what is planned for, or happened to, assets and their partitions in one run.
+
+        One transaction per database, and the entry of an asset is written for the newest of its events only.
+        """
         rows = [self._event_to_row(event) for event in events]
-        if any(event.dagster_event_type not in ASSET_EVENTS for event in events) or (
-            len({(row["run_id"], row["asset_key"]) for row in rows}) > 1
+        if not {event.dagster_event_type for event in events} <= TOLD_TOGETHER or (
+            len({row["run_id"] for row in rows}) > 1
         ):
             return super().store_event_batch(events)
         insert = SqlEventLogStorageTable.insert()
@@ -66,8 +70,14 @@ class EventLog(SqliteEventLogStorage):
             connection.execute(insert, rows)
         with self.index_transaction() as connection:
             ids = [int(connection.execute(insert, row).lastrowid) for row in rows]
-            self._store_asset_event_tags(connection, events, ids)
-            self._store_asset_event(connection, events[-1], ids[-1])  # the asset's newest event stands for all
+            numbered = list(zip(events, ids, strict=True))
+            of_assets = [(event, n) for event, n in numbered if event.dagster_event_type in ASSET_EVENTS]
+            self._store_asset_event_tags(connection, [event for event, _ in of_assets], [n for _, n in of_assets])
+            for event, n in {event.get_dagster_event().asset_key: (event, n) for event, n in of_assets}.values():
+                self._store_asset_event(connection, event, n)
+        for event, n in numbered:
+            if event.dagster_event_type not in ASSET_EVENTS:
+                self.store_asset_check_event(event, n)
         return None
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from resources.dagster_storage import KEPT, EventLog
@@ -54,6 +55,15 @@ def daily(context: dg.AssetExecutionContext) -> None:
         context.add_asset_metadata({"rows": n}, partition_key=key)
 
 
+@dg.asset_check(asset=daily)
+def is_daily() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=False)
+
+
+@dg.asset(deps=[daily])
+def weekly() -> None: ...
+
+
 @pytest.mark.parametrize("together", [0, 3, 500])
 def test_partitions_of_one_run_are_told_alike_however_many_are_stored_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
@@ -69,7 +79,11 @@ def test_partitions_of_one_run_are_told_alike_however_many_are_stored_together(
         assert isinstance(instance.event_log_storage, EventLog)
         keys = DAYS.get_partition_keys()
         tags = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
-        job = dg.Definitions(assets=[daily], jobs=[dg.define_asset_job("all", [daily])]).resolve_job_def("all")
+        job = dg.Definitions(
+            assets=[daily, weekly],
+            asset_checks=[is_daily],
+            jobs=[dg.define_asset_job("all", [daily, weekly])],
+        ).resolve_job_def("all")
         done = job.execute_in_process(instance=instance, tags=tags)
         told = instance.fetch_materializations(dg.AssetKey("daily"), limit=100).records
         assert {record.partition_key: record.asset_materialization.metadata["rows"].value for record in told} == {
@@ -80,10 +94,20 @@ def test_partitions_of_one_run_are_told_alike_however_many_are_stored_together(
         of_run = [
             entry
             for entry in SqliteEventLogStorage(f"{tmp_path}/history/runs").get_logs_for_run(done.run_id)
-            if entry.dagster_event and entry.dagster_event.is_step_materialization
+            if entry.dagster_event
+            and entry.dagster_event.is_step_materialization
+            and entry.dagster_event.asset_key == dg.AssetKey("daily")
         ]
         stored = [entry.dagster_event.partition for entry in of_run]
         assert sorted(stored) == keys
         assert (
             instance.get_latest_materialization_event(dg.AssetKey("daily")).dagster_event.partition == stored[-1]
         )
+        assert instance.get_latest_materialization_event(dg.AssetKey("weekly")) is not None
+        (check,) = instance.event_log_storage.get_asset_check_execution_history(is_daily.check_key, limit=5)
+        assert check.status == AssetCheckExecutionRecordStatus.FAILED
+        planned = {
+            record.dagster_event.asset_key.to_user_string()
+            for record in instance.all_logs(done.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+        }
+        assert planned == {"daily", "weekly"}
