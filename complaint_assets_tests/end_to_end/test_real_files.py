@@ -85,7 +85,11 @@ def test_every_table_holds_rows_and_nothing_is_pending(real_home: Home) -> None:
     status = real_home.complaints("status")
     assert status["event_dates_pending"] == 0
     empty = {row["table"] for row in status["layers"] if not row["rows"]}
-    assert empty <= {"quarantine", "surges", "surge_transitions", "surge_backtest", "surge_forecast"}
+    # No file names a customer twice, and what happened years before the newest slot is neither new nor ahead.
+    of_two_identifiers = {"subjects", "subject_links"}
+    of_the_last_weeks = {"emerging_terms", "surge_forecast"}
+    maybe_none = {"quarantine", "surges", "surge_transitions", "surge_backtest"}
+    assert empty <= of_two_identifiers | of_the_last_weeks | maybe_none
 
 
 def test_comcast_tickets_are_all_there_inside_two_months_and_in_the_order_of_their_numbers(
