@@ -379,7 +379,8 @@ class _RecordReader:
     # Identity
 
     def _delivery_id(self, entry: Record | Refused) -> str:
-        return delivery_id(self._origin.object_sha256, entry.byte_offset, entry.ordinal)
+        origin = self._origin
+        return delivery_id(origin.channel, origin.source, origin.object_sha256, entry.byte_offset, entry.ordinal)
 
     def _complaint_id(
         self,
