@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 Purpose = Literal["complaint", "author", "content", "surge"]
 IdentifierKind = Literal["phone", "email", "handle", "account", "platform_id"]
+Identifier = tuple[str, str]
+"""Kind and normalised value of what identifies a customer."""
 
 _PSEUDONYM_LENGTH = 26
 _MASTER_MINIMUM = 16
