@@ -161,7 +161,7 @@ class Ledger:
         """Digest of both tables: changes with every slot standardised and every partition built."""
         builds = self.builds()
         return digest_of(
-            [f"{r['channel']}/{r['object_sha256']}/{r['content_digest']}" for r in self.intake()]
+            [f"{r['channel']}/{r['source']}/{r['object_sha256']}/{r['content_digest']}" for r in self.intake()]
             + [f"{layer}/{day}/{b.inputs}/{b.output}" for layer, days in builds.items() for day, b in days.items()]
         )
 

@@ -277,9 +277,15 @@ class Lake:
             self._store.purge(content_key(item.channel, item.source, item.sha256))
         if hashlib.sha256(content).hexdigest() == item.sha256:
             self._store.purge(receipt)
-            self._store.put(receipt, _canonical(asdict(replace(item, name=name))))
+            renamed = replace(item, name=name)
+            self._store.put(receipt, _canonical(asdict(renamed)))
+            failpoint("replace.renamed")
+            # The same bytes, should they come again, are this object.
+            claim = {"slot": item.slot, "received_at": item.received_at, "name": name}
+            self._claim(content_key(item.channel, item.source, item.sha256), claim)
+            self._claim_name(item.channel, item.source, name, item.sha256)
             self.seal(item.channel, item.slot)
-            return replace(item, name=name)
+            return renamed
         landed = None
         if content:
             landed = self.land(

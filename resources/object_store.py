@@ -190,9 +190,12 @@ class FolderStore:
 
     def purge(self, key: str) -> None:
         path = self._path(key)
+        failpoint("remove.before_unlink")
         path.unlink(missing_ok=True)
+        failpoint("remove.unlinked")
         if path.parent.is_dir():
             _sync_folder(path.parent)
+            failpoint("remove.unlink_synced")
 
     def everything(self) -> Iterator[tuple[str, BinaryIO]]:
         # Also what a listing passes over: unfinished files hold bytes, too.
@@ -316,6 +319,7 @@ class S3Store:
         for found, version, _ in list(self._versions(key)):
             if found == whole:
                 self._client.delete_object(Bucket=self._bucket, Key=whole, VersionId=version)
+                failpoint("remove.version_deleted")
 
     def everything(self) -> Iterator[tuple[str, BinaryIO]]:
         for key, version, gone in self._versions(""):

@@ -99,6 +99,7 @@ def standing_rows(tables: Tables, item: RawObject) -> Standardising:
     where = [
         ("channel", "=", item.channel),
         ("slot", "=", item.slot),
+        ("source", "=", item.source),
         ("object_sha256", "=", item.sha256),
     ]
     deliveries = tables.scan("standardised", STANDARDISED, where=where)
@@ -139,7 +140,7 @@ def build_standardised(channel: str) -> dg.AssetsDefinition:
         owners=[OWNER],
         kinds={"python", "deltalake"},
         tags={"channel": channel, "pii": "masked"},
-        code_version=f"1+{MASKING}",
+        code_version=f"2+{MASKING}",
         metadata=table_metadata(Standardised, masking=MASKING),
         retry_policy=RETRIES,
         freshness_policy=STREAMING_FRESHNESS if channel in STREAMING_CHANNELS else DAILY_FRESHNESS,
@@ -212,8 +213,14 @@ def standardise_slots(
             records_in=sum(part.records_in for part in parts),
         )
     )
-    refused = Counter(whole.quarantine["object_sha256"].to_pylist())
-    digests = digests_by(whole.deliveries, "object_sha256")
+    refused = Counter(
+        zip(whole.quarantine["source"].to_pylist(), whole.quarantine["object_sha256"].to_pylist(), strict=True)
+    )
+    of_source = {
+        source: whole.deliveries.filter(pc.equal(whole.deliveries["source"], source))
+        for source in {item.source for item, _, _ in objects}
+    }
+    digests = {source: digests_by(rows, "object_sha256") for source, rows in of_source.items()}
     intake: list[dict[str, Any]] = []
     figures: dict[str, dict[str, float]] = {
         slot: dict.fromkeys(("dagster/partition_row_count", "records_in", "quarantined", "bytes", "late"), 0)
@@ -221,8 +228,10 @@ def standardise_slots(
     }
     for item, checksum, records_in in objects:
         contract = contracts[channel, item.source]
-        of_object = whole.deliveries.filter(pc.equal(whole.deliveries["object_sha256"], item.sha256))
-        content_digest, standardised = digests.get(item.sha256, ("", 0))
+        rows = of_source[item.source]
+        of_object = rows.filter(pc.equal(rows["object_sha256"], item.sha256))
+        content_digest, standardised = digests[item.source].get(item.sha256, ("", 0))
+        quarantined = refused[item.source, item.sha256]
         intake.append(
             {
                 "channel": channel,
@@ -233,7 +242,7 @@ def standardise_slots(
                 "bytes": item.size,
                 "records_in": records_in,
                 "standardised": standardised,
-                "quarantined": refused[item.sha256],
+                "quarantined": quarantined,
                 "event_dates": touched_dates(stores.tables, contract, of_object),
                 "content_digest": content_digest,
                 "contract_version": contract.version,
@@ -241,7 +250,7 @@ def standardise_slots(
         )
         figures[item.slot]["dagster/partition_row_count"] += standardised
         figures[item.slot]["records_in"] += records_in
-        figures[item.slot]["quarantined"] += refused[item.sha256]
+        figures[item.slot]["quarantined"] += quarantined
         figures[item.slot]["bytes"] += item.size
         figures[item.slot]["late"] += sum("late" in flags for flags in of_object["quality_flags"].to_pylist())
     failpoint("standardised.parsed")
@@ -250,9 +259,14 @@ def standardise_slots(
         f"AND {between('slot', slots[0], slots[-1])}"
     )
     for name, rows, schema, sort_by in (
-        ("standardised", whole.deliveries, STANDARDISED, ["event_date", "slot", "object_sha256", "byte_offset"]),
-        ("quarantine", whole.quarantine, QUARANTINE, ["slot", "object_sha256", "byte_offset"]),
-        ("drift", whole.drift, DRIFT, ["slot", "object_sha256", "kind", "field"]),
+        (
+            "standardised",
+            whole.deliveries,
+            STANDARDISED,
+            ["event_date", "slot", "source", "object_sha256", "byte_offset"],
+        ),
+        ("quarantine", whole.quarantine, QUARANTINE, ["slot", "source", "object_sha256", "byte_offset"]),
+        ("drift", whole.drift, DRIFT, ["slot", "source", "object_sha256", "kind", "field"]),
     ):
         stores.tables.replace(
             name,

@@ -33,7 +33,7 @@ def build_drift_check(channel: str) -> dg.AssetChecksDefinition:
             where += [("slot", ">=", bounds[0]), ("slot", "<=", bounds[1])]
         rows = stores.tables.scan("drift", DRIFT, where=where).to_pylist()
         objects = Counter((row["source"], row["kind"], row["field"], row["suggestion"]) for row in rows)
-        held = {row["object_sha256"] for row in rows if row["kind"] == "missing_required"}
+        held = {(row["source"], row["object_sha256"]) for row in rows if row["kind"] == "missing_required"}
         short = stores.tables.scan(
             "quarantine", QUARANTINE, columns=["reason"], where=[*where, ("reason", "=", "count_mismatch")]
         ).num_rows

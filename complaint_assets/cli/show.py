@@ -82,7 +82,7 @@ def print_original(row: dict[str, Any], record: str) -> None:
         with stores().lake.open(item) as stream, TemporaryFile() as spool:
             for entry in read_entries(stream, contract, spool):
                 if isinstance(entry, Record) and record == delivery_id(
-                    row["object_sha256"], entry.byte_offset, entry.ordinal
+                    row["channel"], row["source"], row["object_sha256"], entry.byte_offset, entry.ordinal
                 ):
                     err.print(
                         f"{place}: row {entry.ordinal} of the {contract.format.type}, as JSON; the original bytes "

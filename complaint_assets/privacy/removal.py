@@ -99,24 +99,32 @@ def plan(stores: Stores, instance: dg.DagsterInstance, policy: Policy, log: Audi
     return Plan(policy, result, tuple(sorted(dates)), tuple(old_runs(instance, policy, now)))
 
 
+ObjectKey = tuple[str, str, str]
+"""Channel, source and digest of a raw object."""
+
+
 def subjects(
     tables: Tables, log: AuditLog
-) -> tuple[dict[str, frozenset[str]], dict[tuple[date, str, str], frozenset[str]]]:
+) -> tuple[dict[ObjectKey, frozenset[str]], dict[tuple[date, str, str], frozenset[str]]]:
     """Hashes of the subjects in every raw object, and of those on every event date per source."""
     who = "subject_id" if "subject_id" in STANDARDISED.names else "author_ref"
     columns = ["object_sha256", "event_date", "channel", "source", who]
-    by_object: dict[str, set[str]] = defaultdict(set)
+    by_object: dict[ObjectKey, set[str]] = defaultdict(set)
     by_date: dict[tuple[date, str, str], set[str]] = defaultdict(set)
     found = tables.scan("standardised", STANDARDISED, columns=columns)
     for row in found.group_by(columns).aggregate([]).to_pylist():
         if row[who] is not None:
             token = log.token(row[who])
-            by_object[row["object_sha256"]].add(token)
+            by_object[_object_key(row)].add(token)
             by_date[row["event_date"], row["channel"], row["source"]].add(token)
     return (
         {key: frozenset(value) for key, value in by_object.items()},
         {key: frozenset(value) for key, value in by_date.items()},
     )
+
+
+def _object_key(row: dict[str, Any]) -> ObjectKey:
+    return row["channel"], row["source"], row["object_sha256"]
 
 
 Allowed = dict[tuple[str, str], int]
@@ -127,7 +135,7 @@ def kept_objects(
     stores: Stores,
     intake: Intake,
     allowed: Allowed,
-    held_subjects: dict[str, frozenset[str]],
+    held_subjects: dict[ObjectKey, frozenset[str]],
     policy: Policy,
     now: datetime,
 ) -> Iterable[Kept]:
@@ -140,25 +148,27 @@ def kept_objects(
     for (channel, day), rows in sorted(by_day.items()):
         manifests = [stores.lake.manifest(channel, slot) for slot in sorted({row["slot"] for row in rows})]
         objects = [item for manifest in manifests if manifest for item in manifest.objects]
-        there = {item.sha256 for item in objects if RETIRED not in item.flags}
-        rows = [row for row in rows if row["object_sha256"] in there]
+        there = {(channel, item.source, item.sha256) for item in objects if RETIRED not in item.flags}
+        rows = [row for row in rows if _object_key(row) in there]
         if not rows:
             continue
         deliveries = stores.tables.scan(
             "standardised",
             STANDARDISED,
-            columns=["object_sha256", "complaint_id", "received_at"],
+            columns=["source", "object_sha256", "complaint_id", "received_at"],
             where=[("channel", "=", channel), ("arrival_date", "=", date.fromisoformat(day))],
         )
         dates = sorted({event_date for row in rows for event_date in row["event_dates"]})
         complaints = stores.tables.scan("complaints", COMPLAINTS, where=[("event_date", "in", dates)])
-        ends = {row["object_sha256"]: row for row in evaluate(object_ends, deliveries, complaints).to_pylist()}
+        ends = {
+            (row["source"], row["object_sha256"]): row
+            for row in evaluate(object_ends, deliveries, complaints).to_pylist()
+        }
         for row in rows:
-            sha256 = row["object_sha256"]
-            end = ends.get(sha256, {"is_open": False, "ended_at": None})
+            end = ends.get((row["source"], row["object_sha256"]), {"is_open": False, "ended_at": None})
             arrived = slot_window(channel, row["slot"])[1]
             yield Kept(
-                key=sha256,
+                key=row["object_sha256"],
                 channel=channel,
                 source=row["source"],
                 since=None if end["is_open"] else (end["ended_at"] or arrived),
@@ -166,7 +176,7 @@ def kept_objects(
                 rows=row["records_in"],
                 bytes=row["bytes"],
                 source_days=allowed.get((channel, row["source"])),
-                subjects=held_subjects.get(sha256, frozenset()),
+                subjects=held_subjects.get(_object_key(row), frozenset()),
             )
 
 
@@ -203,10 +213,10 @@ def kept_dates(
 
 
 def kept_quarantine(
-    tables: Tables, intake: Intake, allowed: Allowed, held_subjects: dict[str, frozenset[str]]
+    tables: Tables, intake: Intake, allowed: Allowed, held_subjects: dict[ObjectKey, frozenset[str]]
 ) -> list[Kept]:
     """Raw objects with records in the quarantine."""
-    of_object = {(row["channel"], row["source"], row["object_sha256"]): row for row in intake}
+    of_object = {_object_key(row): row for row in intake}
     columns = ["channel", "source", "slot", "object_sha256", "byte_length"]
     found = tables.scan("quarantine", QUARANTINE, columns=columns)
     grouped = found.group_by(["channel", "source", "slot", "object_sha256"]).aggregate(
@@ -218,13 +228,11 @@ def kept_quarantine(
             channel=row["channel"],
             source=row["source"],
             since=slot_window(row["channel"], row["slot"])[1],
-            event_dates=tuple(
-                of_object.get((row["channel"], row["source"], row["object_sha256"]), {}).get("event_dates", ())
-            ),
+            event_dates=tuple(of_object.get(_object_key(row), {}).get("event_dates", ())),
             rows=row["byte_length_count"],
             bytes=row["byte_length_sum"],
             source_days=allowed.get((row["channel"], row["source"])),
-            subjects=held_subjects.get(row["object_sha256"], frozenset()),
+            subjects=held_subjects.get(_object_key(row), frozenset()),
         )
         for row in grouped.to_pylist()
     ]
@@ -261,22 +269,19 @@ def apply(
     Every step can be asked again: what a killed run left is found by the next plan.
     """
     contracts = load_contracts(settings().contract_folders())
-    items = {item.sha256: item for item in objects_of(stores.lake)}
+    items = {(item.channel, item.source, item.sha256): item for item in objects_of(stores.lake)}
     uncut, replaced = 0, []
     # What goes as a whole needs no cutting.
-    whole = {one.key for one in what.due["raw"].go}
-    for one in what.due["quarantine"].go:
-        if one.key in whole:
-            continue
-        item = items.get(one.key)
+    whole = {(one.channel, one.source, one.key) for one in what.due["raw"].go}
+    refused = {(one.channel, one.source, one.key) for one in what.due["quarantine"].go}
+    for key in sorted(refused - whole):
+        item = items.get(key)
         if item and not cut_refused(stores, item, contracts):
             uncut += 1
         elif item:
             replaced.append(item.sha256)
-            items.pop(one.key)
-    for one in what.due["raw"].go:
-        if one.key in items:
-            retire(stores, items[one.key])
+    for key in sorted(whole & items.keys()):
+        retire(stores, items[key])
     ledger = Ledger(stores.tables)
     for name, (data_class, values) in TEXT.items():
         go = what.due[data_class].go
@@ -304,16 +309,23 @@ def apply(
 
 
 def cut_refused(stores: Stores, item: RawObject, contracts: Contracts) -> bool:
-    """Cut the records that lie in the quarantine out of ``item``; False if it cannot be done."""
+    """Cut the records that lie in the quarantine out of ``item``; False if it cannot be done.
+
+    It cannot where the object is read otherwise today than when its records were refused.
+    """
     contract = contracts.get((item.channel, item.source))
     if contract is None:
         return False
-    where = [("channel", "=", item.channel), ("object_sha256", "=", item.sha256)]
+    where = [("channel", "=", item.channel), ("source", "=", item.source), ("object_sha256", "=", item.sha256)]
     quarantine = stores.tables.scan("quarantine", QUARANTINE, where=where)
     refused = set(quarantine["quarantine_id"].to_pylist())
     places = [(one.byte_offset, one.ordinal) for one in entries_of(stores.lake, item, contract)]
     held = not set(HELD).isdisjoint(quarantine["reason"].to_pylist())  # the object as a whole is refused
-    doomed = [place for place in places if held or delivery_id(item.sha256, *place) in refused]
+    doomed = [
+        place for place in places if held or delivery_id(item.channel, item.source, item.sha256, *place) in refused
+    ]
+    if not held and len(doomed) < len(refused):
+        return False
     try:
         cut_object(stores.lake, item, contract, doomed, Markers(()))
     except UnfinishedErasure:
@@ -324,11 +336,11 @@ def cut_refused(stores: Stores, item: RawObject, contracts: Contracts) -> bool:
 def retire(stores: Stores, item: RawObject) -> None:
     """Remove the bytes of ``item`` and what of it is in quarantine; its deliveries stay as they were read."""
     ledger = Ledger(stores.tables)
-    of_object = f"{equals('channel', item.channel)} AND {equals('object_sha256', item.sha256)}"
-    stores.tables.delete("quarantine", of_object)
+    of_source = f"{equals('channel', item.channel)} AND {equals('source', item.source)}"
+    stores.tables.delete("quarantine", f"{of_source} AND {equals('object_sha256', item.sha256)}")
     rows = [
         {**row, "quarantined": 0, "records_in": row["standardised"]}
-        if row["object_sha256"] == item.sha256
+        if (row["source"], row["object_sha256"]) == (item.source, item.sha256)
         else row
         for row in ledger.intake(item.channel)
         if row["slot"] == item.slot
@@ -337,7 +349,8 @@ def retire(stores: Stores, item: RawObject) -> None:
     stores.lake.retire(item)
     manifest = stores.lake.manifest(item.channel, item.slot)
     # Unless something else is new in the slot, nothing is to be read again.
-    if manifest and {one.sha256 for one in manifest.objects} == {row["object_sha256"] for row in rows}:
+    standing = {(row["source"], row["object_sha256"]) for row in rows}
+    if manifest and {(one.source, one.sha256) for one in manifest.objects} == standing:
         ledger.record_intake(
             item.channel, [item.slot], [{**row, "manifest_sha256": manifest.checksum} for row in rows]
         )
@@ -358,16 +371,17 @@ def expire_dates(tables: Tables, warehouse: Warehouse, ledger: Ledger, dates: It
     touched = {(row["channel"], row["slot"]) for row in intake if set(gone).intersection(row["event_dates"])}
     for channel, slot in sorted(touched):
         in_slot = [("channel", "=", channel), ("slot", "=", slot)]
-        staying = tables.scan("standardised", STANDARDISED, columns=["object_sha256"], where=in_slot)
-        left = Counter(staying["object_sha256"].to_pylist())
+        columns = ["channel", "source", "object_sha256"]
+        staying = tables.scan("standardised", STANDARDISED, columns=columns, where=in_slot)
+        left = Counter(map(_object_key, staying.to_pylist()))
         ledger.record_intake(
             channel,
             [slot],
             [
                 {
                     **row,
-                    "records_in": left[row["object_sha256"]] + row["quarantined"],
-                    "standardised": left[row["object_sha256"]],
+                    "records_in": left[_object_key(row)] + row["quarantined"],
+                    "standardised": left[_object_key(row)],
                     "event_dates": [day for day in row["event_dates"] if day not in gone],
                 }
                 for row in intake

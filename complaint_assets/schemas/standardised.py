@@ -41,7 +41,7 @@ DRIFT_KINDS = ("new", "missing_optional", "missing_required", "retyped")
 class Standardised(Table):
     """One row per delivery: a record exactly as one source delivered it once."""
 
-    delivery_id: String = pseudonym("Hash of object and offset: where the bytes lie.", unique=True)
+    delivery_id: String = pseudonym("Hash of source, object and offset: where the bytes lie.", unique=True)
     complaint_id: String = pseudonym("Keyed hash of the delivery key: which event this is.")
     channel: String = column("Channel the record came through.", isin=CHANNELS)
     source: String = column("Feed of the channel, as named by its contract.")
@@ -84,7 +84,7 @@ class Standardised(Table):
 class Quarantine(Table):
     """One row per record that could not be read; its bytes stay in the raw object."""
 
-    quarantine_id: String = pseudonym("Hash of object and offset.", unique=True)
+    quarantine_id: String = pseudonym("Hash of source, object and offset.", unique=True)
     channel: String = column("Channel the record came through.", isin=CHANNELS)
     source: String = column("Feed of the channel.")
     slot: String = column("Partition in which the bytes arrived (UTC).")

@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -48,13 +49,13 @@ def drawn(names: list[str], trials: int) -> list[str]:
 
 
 class Landing:
-    """Files that are to be landed and sealed, and how the lake stands afterwards."""
+    """Files that are to be landed and sealed, a dozen or all, and how the lake stands afterwards."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, whole: bool = False) -> None:
         self.folder = folder
         self.inbox = traffic(folder / "traffic")
         chosen = [p for p in files(self.inbox) if p.relative_to(self.inbox).parts[0] in CHANNELS]
-        self.sent = chosen[:: max(1, len(chosen) // 12)]
+        self.sent = chosen if whole else chosen[:: max(1, len(chosen) // 12)]
         faultless = self.home("faultless")
         from resources import failpoints as module
 
@@ -111,17 +112,18 @@ def kill_landing(folder: Path, trials: int) -> Result:
     quick=12,
 )
 def kill_landing_at_random(folder: Path, trials: int) -> Result:
-    """Four kills, then a recovery that is checked: ``trials`` counts kills."""
-    landing, result, rng = Landing(folder), Result(), random.Random(3)
-    kills = 0
+    """Kills until a run comes to its end, then what a recovery is checked by: ``trials`` counts kills."""
+    landing, result, rng = Landing(folder, whole=True), Result(), random.Random(3)
+    kills, homes = 0, 0
     while kills < trials:
-        home = landing.home(f"home-{kills}")
-        before = kills
-        for _ in range(4):
-            ended = run(take_in, home, cpu=rng.uniform(0.001, landing.cpu))
-            kills += ended.signal != 0
+        homes += 1
+        home, before = landing.home(f"home-{homes}"), kills
+        # A kill may come before the first step: so often that a run ends all the same, so rarely that many do not.
+        while run(take_in, home, cpu=rng.uniform(0.001, landing.cpu / 2)).signal:
+            kills += 1
         begun = time.monotonic()
         result.add(landing.recover(home), f"kills {before} to {kills}", time.monotonic() - begun)
+        shutil.rmtree(home)
     result.note = f"{result.trials} recoveries checked"
     result.trials = kills
     return result
@@ -242,13 +244,16 @@ def kill_run(folder: Path, trials: int) -> Result:
     trials=100,
 )
 def kill_run_at_random(folder: Path, trials: int) -> Result:
-    """Five kills, then a recovery that is checked: ``trials`` counts kills."""
-    base, result, rng, kills = Base(folder, whole=True), Result(), random.Random(5), 0
+    """Up to eight kills, then a recovery that is checked: ``trials`` counts kills."""
+    base, result, rng, kills, homes = Base(folder, whole=True), Result(), random.Random(5), 0, 0
     while kills < trials:
-        home, notes, before = copied(base.home, folder / f"home-{kills}"), folder / f"{kills}.notes", kills
+        homes += 1
+        home, notes, before = copied(base.home, folder / f"home-{homes}"), folder / f"{homes}.notes", kills
         with reading(base.torn, home, notes):
-            for _ in range(5):
-                kills += run(everything, home, cpu=rng.uniform(0.1, base.cpu)).signal != 0
+            for _ in range(8):
+                if not run(everything, home, cpu=rng.uniform(0.1, base.cpu / 2)).signal:
+                    break
+                kills += 1
             begun = time.monotonic()
 
             def recover(home: Path = home) -> dict[str, Any]:
@@ -261,6 +266,7 @@ def kill_run_at_random(folder: Path, trials: int) -> Result:
         result.torn += len(torn)
         result.problems += [f"torn {one}" for one in torn]
         result.add(judged(found, base.expected), f"kills {before} to {kills}", time.monotonic() - begun)
+        shutil.rmtree(home)
     result.note = f"{result.trials} recoveries checked"
     result.trials = kills
     return result

@@ -16,6 +16,7 @@ from complaint_assets_tests.faults import fences
 from complaint_assets_tests.faults.homes import judged, lake_holds, put, take_in
 from complaint_assets_tests.faults.kills import KILLED, Landing, of_kind
 from complaint_assets_tests.faults.lab import Process, run, start
+from complaint_assets_tests.faults.removals import ON_S3, calm, kill_removal
 from complaint_assets_tests.faults.table import Result, row
 from resources.outbox import LEASE_SECONDS
 
@@ -31,8 +32,10 @@ def waiting_for(path: Path, process: Process) -> str:
 
 @row(
     "kill-s3-failpoints",
-    "kill -9 before and after every put and delete on S3 (an S3 server on loopback)",
-    "taken in again, every file is one object in one manifest, as without the kill",
+    "kill -9 before and after every put and delete on S3 (an S3 server on loopback, its bucket versioned); and "
+    "while an object with its versions is removed",
+    "taken in again, every file is one object in one manifest, as without the kill; asked again, no version of "
+    "what was removed is left",
     trials=0,
 )
 def kill_s3(folder: Path, trials: int) -> Result:
@@ -46,7 +49,9 @@ def kill_s3(folder: Path, trials: int) -> Result:
         threading.Thread(target=server.serve_forever).start()
         import boto3
 
-        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{server.server_port}").create_bucket(Bucket="faults")
+        client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{server.server_port}")
+        client.create_bucket(Bucket="faults")
+        client.put_bucket_versioning(Bucket="faults", VersioningConfiguration={"Status": "Enabled"})
         (folder / "port").write_text(str(server.server_port))
 
     os.environ.update(
@@ -94,6 +99,10 @@ def kill_s3(folder: Path, trials: int) -> Result:
             result.problems.append(f"{name} did not kill")
         found = run(on_s3(name, check(folder / name))).value
         result.add(judged(found, expected), name)
+    _, gone = calm("s3://faults/calm", "cut")
+    for name in (ON_S3, "replace.marked", "replace.receipt_removed", "remove.sealed", "remove.bytes_removed"):
+        for nth in (1, 3) if name == ON_S3 else (1,):
+            kill_removal(result, f"s3://faults/{name}-{nth}", "cut", f"{name}:{nth}", gone)
     server.kill()
     server.result()
     return result

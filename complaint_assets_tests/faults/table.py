@@ -120,9 +120,13 @@ def publish(results: list[dict[str, Any]]) -> None:
 
 def page(results: list[dict[str, Any]]) -> str:
     """The table as Markdown."""
+    ran = sorted(r["at"][:16].replace("T", " ") for r in results)
+    never = [key for key in ROWS if key not in {r["row"] for r in results}]
     lines = [
         f"{sum(r['passed'] for r in results)} of {len(results)} rows green, {sum(r['trials'] for r in results):,} "
-        f"trials, {sum(r['cpu_seconds'] for r in results):,} CPU seconds.",
+        f"trials, {sum(r['cpu_seconds'] for r in results):,} CPU seconds. Each row tells of its own last run; the "
+        f"oldest was at {ran[0]}, the newest at {ran[-1]} UTC."
+        + (f" Not run yet: {', '.join(never)}." if never else ""),
         "",
         "| fault | promise | trials | lost | dup | other digest | torn (looks) | recovery | result |",
         "|---|---|---:|---:|---:|---:|---:|---:|---|",
@@ -133,6 +137,6 @@ def page(results: list[dict[str, Any]]) -> str:
         lines.append(
             f"| {r['fault']} | {r['promise']}{note} | {r['trials']:,} | {r['lost']} | {r['duplicated']} "
             f"| {r['digests_differ']} | {r['torn']} ({r['looks']}) | {r['recovery_seconds']} s "
-            f"| {verdict}, {r['at'][:10]} |"
+            f"| {verdict}, {r['at'][:16].replace('T', ' ')} |"
         )
     return "\n".join(lines) + "\n"

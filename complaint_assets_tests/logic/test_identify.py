@@ -64,8 +64,10 @@ def test_a_short_master_key_is_refused() -> None:
         Keys(b"short")
 
 
-def test_deliveries_differ_by_object_offset_and_ordinal() -> None:
-    places = [("a" * 64, 1, 0), ("b" * 64, 1, 0), ("a" * 64, 2, 0), ("a" * 64, 1, 1), ("a" * 64, 11, 0)]
+def test_deliveries_differ_by_source_object_offset_and_ordinal() -> None:
+    of_object = [("a" * 64, 1, 0), ("b" * 64, 1, 0), ("a" * 64, 2, 0), ("a" * 64, 1, 1), ("a" * 64, 11, 0)]
+    sources = [("sms", "gateway"), ("sms", "gateway2"), ("web_form", "gateway")]
+    places = [(*source, *place) for source in sources for place in of_object]
     found = {delivery_id(*place) for place in places}
     assert len(found) == len(places)
     assert all(re.fullmatch(r"[a-z2-7]{26}", each) for each in found)

@@ -167,17 +167,21 @@ def test_a_date_goes_only_if_every_source_of_it_goes(parts: list[tuple[str, str,
 
 
 def test_the_clock_of_an_object_starts_when_its_last_matter_ends() -> None:
-    """Closed in another delivery; open; closed before it arrived; a source that does not say."""
+    """Closed in another delivery; open; closed before it arrived; a source that does not say.
+
+    The same bytes from another source are an object of its own.
+    """
     arrived = datetime(2026, 1, 10, tzinfo=UTC)
     closed = datetime(2026, 2, 1, tzinfo=UTC)
     earlier = datetime(2025, 12, 1, tzinfo=UTC)
     times = pa.timestamp("us", tz="UTC")
     deliveries = pa.table(
         {
-            "object_sha256": ["closed", "closed", "open", "before", "silent"],
-            "complaint_id": ["c1", "c2", "c3", "c4", "c5"],
-            "received_at": pa.array([arrived] * 5, times),
-            "resolution_status": ["open", None, "open", "closed", None],
+            "source": ["a", "a", "a", "a", "a", "b"],
+            "object_sha256": ["closed", "closed", "open", "before", "silent", "closed"],
+            "complaint_id": ["c1", "c2", "c3", "c4", "c5", "c3"],
+            "received_at": pa.array([arrived] * 6, times),
+            "resolution_status": ["open", None, "open", "closed", None, "open"],
         }
     )
     complaints = pa.table(
@@ -188,10 +192,12 @@ def test_the_clock_of_an_object_starts_when_its_last_matter_ends() -> None:
         }
     )
     found: ibis.Table = evaluate(object_ends, deliveries, complaints)
-    ends = {row["object_sha256"]: (row["ended_at"], row["is_open"]) for row in found.to_pylist()}
+    rows = found.to_pylist()
+    ends = {(row["source"], row["object_sha256"]): (row["ended_at"], row["is_open"]) for row in rows}
     assert ends == {
-        "closed": (closed, False),
-        "open": (arrived, True),
-        "before": (arrived, False),
-        "silent": (arrived, False),
+        ("a", "closed"): (closed, False),
+        ("a", "open"): (arrived, True),
+        ("a", "before"): (arrived, False),
+        ("a", "silent"): (arrived, False),
+        ("b", "closed"): (arrived, True),
     }

@@ -436,3 +436,15 @@ def test_a_kill_before_any_single_step_of_landing_and_sealing_is_made_good_by_do
         received.add(frozenset(dataclasses.replace(item, slot="", key="") for item in items))
     (same,) = received  # wherever it was killed, and whichever slot each object came to lie in
     assert {item.sha256: item.flags for item in same} == {digest(b"first"): (), digest(b"second"): (NAME_REUSED,)}
+
+
+def test_an_object_that_was_renamed_is_still_the_one_object_of_its_bytes(place: str, lake: Lake) -> None:
+    item = land(lake, b"x", name="Ada Obi.jsonl").object
+    lake.seal("sms", SLOT)
+    renamed = lake.replace(item, b"x", "erased.jsonl")
+    assert renamed == dataclasses.replace(item, name="erased.jsonl")
+    again = land(lake, b"x", name="other.jsonl", slot=NEXT)
+    assert (again.object, again.new) == (renamed, False)
+    assert lake.unsealed("sms") == []
+    assert land(lake, b"y", name="erased.jsonl").object.flags == (NAME_REUSED,)
+    assert all(b"Ada" not in (read(open_store(place), info.key) or b"") for info in open_store(place).list())

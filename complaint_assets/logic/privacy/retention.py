@@ -204,12 +204,14 @@ def object_ends(deliveries: ibis.Table, complaints: ibis.Table) -> ibis.Table:
     """Per raw object: when the last of its matters ended, and whether one is open still.
 
     A matter ends when the source closes it, in whichever delivery, but not before it arrived; where the source
-    does not say, when it arrived. Returns object_sha256, ended_at, is_open.
+    does not say, when it arrived. Returns source, object_sha256, ended_at, is_open.
     """
     matters = complaints.select("complaint_id", "resolution_status", "resolved_at")
-    joined = deliveries.select("object_sha256", "complaint_id", "received_at").left_join(matters, "complaint_id")
+    joined = deliveries.select("source", "object_sha256", "complaint_id", "received_at").left_join(
+        matters, "complaint_id"
+    )
     is_open = joined.resolution_status.isin(("open", "pending")).fill_null(False) & joined.resolved_at.isnull()
-    return joined.group_by("object_sha256").agg(
+    return joined.group_by("source", "object_sha256").agg(
         ended_at=ibis.greatest(joined.resolved_at.max(), joined.received_at.max()),
         is_open=is_open.any(),
     )

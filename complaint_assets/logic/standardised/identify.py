@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 Purpose = Literal["complaint", "author", "content", "surge"]
 IdentifierKind = Literal["phone", "email", "handle", "account", "platform_id"]
+Identifier = tuple[str, str]
+"""Kind and normalised value of what identifies a customer."""
 
 _PSEUDONYM_LENGTH = 26
 _MASTER_MINIMUM = 16
@@ -57,12 +59,14 @@ def _base32(digest: bytes) -> str:
     return base64.b32encode(digest[:20])[:_PSEUDONYM_LENGTH].decode().lower()
 
 
-def delivery_id(object_sha256: str, byte_offset: int, ordinal: int = 0) -> str:
+def delivery_id(channel: str, source: str, object_sha256: str, byte_offset: int, ordinal: int = 0) -> str:
     """Id of the delivery at ``byte_offset`` of an object; ``ordinal`` counts records that share the bytes.
 
-    Not keyed: it names a place in the raw lake and holds nothing about a person.
+    The same bytes from two sources are two objects, and their records are deliveries of their own. Not keyed: it
+    names a place in the raw lake and holds nothing about a person.
     """
-    return _base32(hashlib.sha256(f"{object_sha256}:{byte_offset}:{ordinal}".encode()).digest())
+    place = f"{channel}/{source}:{object_sha256}:{byte_offset}:{ordinal}"
+    return _base32(hashlib.sha256(place.encode()).digest())
 
 
 # Soft hyphen, zero-width and direction marks, byte-order mark, and the selectors that only restyle an emoji.
