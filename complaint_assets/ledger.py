@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -188,3 +188,14 @@ def newest_slot_end(intake: Iterable[Mapping[str, Any]]) -> datetime | None:
         if ends:
             return max(ends)
     return None
+
+
+def newest_slot_age(ledger: Ledger, channel: str, now: datetime) -> tuple[str | None, timedelta]:
+    """The newest slot of ``channel`` with deliveries, and how long ago it ended (0 while it is open).
+
+    An empty file, or one that is held, makes no channel fresh.
+    """
+    slots = [row["slot"] for row in ledger.intake(channel) if row["standardised"]]
+    if not slots:
+        return None, timedelta.max
+    return max(slots), max(timedelta(), now - slot_window(channel, max(slots))[1])

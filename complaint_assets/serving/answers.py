@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from complaint_assets.assets.common import STALE_AFTER
 from complaint_assets.assets.warehouse import FACTS
-from complaint_assets.checks.freshness import newest_slot_age
-from complaint_assets.ledger import INTAKE, Ledger
+from complaint_assets.ledger import INTAKE, Ledger, newest_slot_age
 from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import DIMENSIONS, PEOPLE, TABLES, Metric
 from complaint_assets.logic.marts.regulator import form, regulator_rows
