@@ -166,7 +166,7 @@ def volume(
             corners = f"{cx},{cy - 5} {cx + 5},{cy} {cx},{cy + 5} {cx - 5},{cy}"
             shapes.append(Html(f'<polygon class="over" points="{corners}"/>'))
     return Html(
-        f'<div class="chart scroll" tabindex="0" role="region" aria-label="{text(title)}">'
+        f'<div class="chart scroll" tabindex="0" role="group" aria-label="{text(title)}">'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{text(title)}</title><desc id="{name}-desc">{text(description)}</desc>'
         f"{join(shapes)}</svg></div>"

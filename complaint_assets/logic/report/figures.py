@@ -18,6 +18,8 @@ from complaint_assets.logic.surges.counts import quantile
 from .data import Tile
 from .words import PERIODS, Period
 
+OF_GROUPS = ("share", "per_subscribers")
+"""Formulas that no single row of an aggregation tells."""
 COUNTS = ("count", "sum", "distinct")
 """Formulas that are 0, not unknown, where there is nothing."""
 
@@ -71,14 +73,20 @@ class Asking:
         return self.first_day is not None and self.first_day <= self.before.start.date()
 
     def told(self, names: Sequence[str], by: Sequence[str], asked: Slice) -> pd.DataFrame:
-        """The metrics ``names``, all of one kind of rows: columns ``by``, the metrics, ``people``."""
+        """The metrics ``names``, all of one kind of rows: columns ``by``, the metrics, ``people``.
+
+        The people are those whom the first metric counts: on a page they stand for all of its row.
+        """
         of = self.metrics[names[0]].of
         rows = self.metrics.rows_of(of, self.facts, asked, self.metrics.needed(names) | {*by, "complainant"})
-        cells = {**self.metrics.measures(rows, names), PEOPLE: rows.complainant.nunique()}
+        counted = self.metrics.where(names[0], rows)
+        cells = {**self.metrics.measures(rows, names), PEOPLE: rows.complainant.nunique(where=counted)}
         return (rows.group_by(by).agg(**cells) if by else rows.aggregate(**cells)).to_pandas()
 
     def answer(self, name: str, by: Sequence[str], asked: Slice) -> pd.DataFrame:
         """One metric, of any formula."""
+        if self.metrics[name].kind not in OF_GROUPS:
+            return self.told([name], by, asked)
         return self.metrics.answer(name, self.facts, asked, by, self.subscribers).to_pandas()
 
     def safe(self, frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -134,7 +134,7 @@ def table(
             cells.append(Html(f'<td class="{cell.kind}" data-label="{text(name)}">{text(cell.content)}</td>'))
         body.append(Html(f'<tr><th scope="row">{text(first)}</th>{join(cells)}</tr>'))
     return Html(
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption)}">'
         f'<table class="{text(kind)}"><caption>{text(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{join(body)}</tbody></table></div>"
     )

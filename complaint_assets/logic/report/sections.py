@@ -8,7 +8,6 @@ from typing import Any
 from . import charts
 from .data import ReportData
 from .page import (
-    UNSHOWN,
     Cell,
     Html,
     day,
@@ -65,19 +64,22 @@ def surge_section(data: ReportData) -> Html:
     for index, row in enumerate(surges, start=1):
         ended = row["resolved_at"] or data.made
         lasted = span((ended - row["started_at"]).total_seconds() / 3600)
+        state = f"Open for {lasted}" if row["status"] == "open" else f"Resolved after {lasted}"
+        state += f", {row['owner']}" if row["owner"] else ""
         rows.append(
             (
                 f"#{index}",
-                Html(f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span>'),
-                f"Open for {lasted}" if row["status"] == "open" else f"Resolved after {lasted}",
-                Html(f'{text(_scope(data, row))}<span class="key">{text(row["surge_id"])}</span>'),
+                Html(
+                    f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span> '
+                    f'<span class="drivers">{text(state)}</span>'
+                ),
+                Html(f'{text(_scope(data, row))} <span class="key">{text(row["surge_id"])}</span>'),
                 number(row["observed"]),
                 f"{estimate(row['expected'])} ({estimate(row['lower_90'])} to {estimate(row['upper_95'])})",
                 f"{number(row['ratio'], 1)}×",
                 Cell(hour(row["started_at"]), "t"),
-                row["owner"] or UNSHOWN,
                 Cell(
-                    Html(f'{text(row["explanation"])}<span class="drivers">{text(_drivers(data, row))}</span>'),
+                    Html(f'{text(row["explanation"])} <span class="drivers">{text(_drivers(data, row))}</span>'),
                     "words",
                 ),
             )
@@ -89,12 +91,12 @@ def surge_section(data: ReportData) -> Html:
         if first["status"] == "open"
         else f"No surge is open; {counted(len(surges), 'surge')} ended lately."
     )
-    told = ("Owner", "Explanation and top drivers")
-    columns = (
-        "No.", "Severity", "Status", "Scope", "Observed", "Expected (band)", "Ratio", "Started (UTC)", *told
-    )  # fmt: skip
-    words = ("Severity", "Status", "Scope", *told)
-    caption = "Surges, open ones first; observed, expected and its central 90% band count distinct complainants"
+    columns = ("No.", "Severity", "Scope", "Observed", "Expected (band)", "Ratio", "Started (UTC)", "Explanation")
+    words = ("Severity", "Scope", "Explanation")
+    caption = (
+        "Surges, open ones first, with owner and top drivers; observed, expected and its central 90% band count "
+        "distinct complainants"
+    )
     figures = table(caption, columns, rows, words=words, kind="surges")
     return section("surges", title, takeaway, figures, wide=True)
 

@@ -121,11 +121,22 @@ main{gap:12px;padding-top:12px}
 }
 @media print{
 @page{margin:12mm}
-body{background:#fff;font-size:11px;-webkit-print-color-adjust:exact;print-color-adjust:exact}
+html{font-size:11px}
+body{background:#fff;font-size:1rem;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 header,main{max-width:none;padding:0}
+main{display:block}
+section{margin-top:10px;padding:10px 12px}
 section,.tile{break-inside:avoid;border-color:#bbb}
+.wide{break-inside:auto}
+tr{break-inside:avoid}
+h2,.takeaway{break-after:avoid}
+.tiles{grid-template-columns:repeat(3,1fr)}
 .chart svg{min-width:0}
 .scroll,details .scroll{overflow:visible;max-height:none}
+table{font-size:.8rem}
+th,td{padding:3px 4px}
+.n,.t,.heat td{white-space:normal;min-width:0}
+.surges .words{min-width:0}
 details{display:none}
 }
 """
