@@ -1,7 +1,7 @@
 """Layer reports: one self-contained page per role, made of counts alone."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from complaint_assets.assets.common import (
 from complaint_assets.assets.surges import METRICS, surge_forecast, surge_metrics, surges
 from complaint_assets.assets.taxonomy import calibration, emerging_terms
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
-from complaint_assets.ledger import Ledger, newest_slot_age
+from complaint_assets.ledger import Ledger, newest_slot_age, newest_slot_end
 from complaint_assets.logic.marts.roles import Role
 from complaint_assets.logic.report import ReportData, report
 from complaint_assets.logic.report.figures import FIGURES, Asking, tiles
@@ -65,9 +65,10 @@ def report_data(
         run_id: the run that makes the page.
     """
     made, ledger, home, roles = datetime.now(UTC), Ledger(stores.tables), settings(), load_roles()
-    as_of = ledger.as_of()
+    arrivals = ledger.arrivals()
+    as_of = newest_slot_end(arrivals)
     end = end_of(role, as_of or made)
-    frames: Frames = {"freshness": freshness(ledger, made)}
+    frames: Frames = {"freshness": freshness(arrivals, made)}
     with warehouse.session() as session:
         asking = Asking(
             role=role,
@@ -121,9 +122,9 @@ def provenance(role: Role, ledger: Ledger, asking: Asking, run_id: str) -> list[
     return told
 
 
-def freshness(ledger: Ledger, now: datetime) -> pd.DataFrame:
+def freshness(arrivals: Sequence[Mapping[str, Any]], now: datetime) -> pd.DataFrame:
     """When each channel was last heard, and how long it may be silent."""
-    ages = {channel: newest_slot_age(ledger, channel, now) for channel in CHANNELS}
+    ages = {channel: newest_slot_age(arrivals, channel, now) for channel in CHANNELS}
     return pd.DataFrame(
         {
             "channel": CHANNELS,

@@ -19,7 +19,7 @@ def build_freshness_check(channel: str) -> dg.AssetChecksDefinition:
         description=f"The newest slot of {channel} with records ended less than {STALE_AFTER[channel]} ago.",
     )
     def newest_slot_is_fresh(stores: Stores) -> dg.AssetCheckResult:
-        slot, age = newest_slot_age(Ledger(stores.tables), channel, datetime.now(UTC))
+        slot, age = newest_slot_age(Ledger(stores.tables).arrivals(), channel, datetime.now(UTC))
         return dg.AssetCheckResult(
             passed=age <= STALE_AFTER[channel],
             severity=dg.AssetCheckSeverity.WARN,

@@ -33,7 +33,7 @@ def status(as_json: AsJson = False) -> None:
     channels = []
     for channel in CHANNELS:
         rows = ledger.intake(channel)
-        newest, age = newest_slot_age(ledger, channel, now)
+        newest, age = newest_slot_age(rows, channel, now)
         channels.append(
             {
                 "channel": channel,

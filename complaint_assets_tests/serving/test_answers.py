@@ -1,11 +1,18 @@
 """The promises of answers: command line, API, mart and report tell one number, each role only its own."""
 
+import contextlib
 import json
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import httpx
 import pandas as pd
@@ -14,8 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
-from complaint_assets.assets.marts import mart_table
+from complaint_assets.assets.marts import mart_assets, mart_table
 from complaint_assets.assets.reports import report_data
+from complaint_assets.definitions import default_resources
 from complaint_assets.ledger import Ledger
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
@@ -23,8 +31,9 @@ from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.schemas.warehouse import ComplaintFacts
 from complaint_assets.serving.answers import BadQuestion, Denied, Question, answer, behind
 from complaint_assets.serving.api import Api
-from complaint_assets_tests.conftest import Home
+from complaint_assets_tests.conftest import REPOSITORY, Home
 from complaint_assets_tests.logic.test_metrics import fact
+from complaint_assets_tests.postgres import postgres_server
 from resources.publish import open_mart, publish
 from resources.settings import settings
 
@@ -286,3 +295,64 @@ def test_sql_reads_the_mart_of_a_role_and_nothing_else(built: Home, tmp_path: Pa
     assert pq.read_schema(path.parent / "complaints_daily.parquet").names == list(
         role.tables["complaints_daily"].columns
     )
+
+
+def test_the_api_is_served_by_a_real_process_on_loopback(built: Home) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    built.settings["COMPLAINTS_API_TOKENS"] = json.dumps(TOKENS)
+    command = [sys.executable, "-m", "complaint_assets.cli", "api", "--port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=REPOSITORY, env=built.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/v1", trust_env=False, timeout=30) as client:
+            deadline = time.monotonic() + 120
+            while True:
+                assert server.poll() is None, server.stdout and server.stdout.read()
+                with contextlib.suppress(httpx.TransportError):
+                    description = client.get("/openapi.json")
+                    break
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            assert description.json()["openapi"].startswith("3.1")
+            days = {"from": str(FIRST), "to": str(LAST), "by": "event_date"}
+            assert client.get("/kpi/complaints", params=days).status_code == 401
+            client.headers["Authorization"] = f"Bearer {TOKENS['operations']}"
+            first = client.get("/kpi/complaints", params={**days, "limit": "2"})
+            second = client.get("/kpi/complaints", params={**days, "offset": str(first.json()["next_offset"])})
+            assert [row["complaints"] for row in first.json()["rows"] + second.json()["rows"]] == [20, 21, 22]
+            known = {"If-None-Match": first.headers["ETag"]}
+            again = client.get("/kpi/complaints", params={**days, "limit": "2"}, headers=known)
+            assert (again.status_code, again.content) == (304, b"")
+            assert client.post("/kpi/complaints", params=days).status_code == 405
+    finally:
+        server.terminate()
+        told, _ = server.communicate(timeout=60)
+    assert str(FIRST) not in told  # nothing of a question is logged
+    assert TOKENS["operations"] not in told
+
+
+def test_a_mart_reaches_postgres_in_the_run_that_publishes_it(
+    built: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    with postgres_server() as url:
+        monkeypatch.setenv("COMPLAINTS_POSTGRES", url)
+        settings.cache_clear()
+        asset = next(one for one in mart_assets if one.key.path[-1] == "reporting")
+        resources = {name: default_resources(settings())[name] for name in ("stores", "warehouse")}
+        assert dg.materialize([asset], resources=resources).success
+        with psycopg.connect(url) as owner:
+            told = owner.execute(
+                "SELECT event_date, sum(contacts) FROM reporting.complaints_daily GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+            end = owner.execute("SELECT max(event_date) FROM reporting_rows.complaints_daily").fetchone()
+    settings.cache_clear()
+    role = load_roles()["reporting"]
+    published: dict[date, int] = defaultdict(int)
+    for row in mart_table(*opened(), role, role.tables["complaints_daily"]).to_pylist():
+        published[row["event_date"]] += row["contacts"] or 0
+    assert told == sorted(published.items())
+    assert end == (LAST,)
