@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -40,10 +40,16 @@ class Ledger:
         where += [("channel", "=", channel)] if channel else []
         return self._rows("intake", INTAKE, where)
 
-    def _rows(self, name: str, schema: pa.Schema, where: Sequence[Filter] = ()) -> list[dict[str, Any]]:
+    def arrivals(self) -> list[dict[str, Any]]:
+        """Channel, slot and number of deliveries of every object: enough for ages and ends of slots."""
+        return self._rows("intake", INTAKE, columns=("channel", "slot", "standardised"))
+
+    def _rows(
+        self, name: str, schema: pa.Schema, where: Sequence[Filter] = (), columns: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
         """Rows of a ledger table. One that cannot be read is set aside: it is made anew from the raw lake."""
         try:
-            return self._tables.scan(name, schema, where=where).to_pylist()
+            return self._tables.scan(name, schema, columns=columns, where=where).to_pylist()
         except (DeltaError, pa.ArrowException, OSError):
             where_to = self._tables.set_aside(name)
             logging.getLogger(__name__).warning("ledger table %s is damaged: set aside as %s", name, where_to)
@@ -155,7 +161,7 @@ class Ledger:
         Raises:
             ValueError: a slot in the ledger is not a slot of its channel.
         """
-        return newest_slot_end(self.intake())
+        return newest_slot_end(self.arrivals())
 
     def state(self) -> str:
         """Digest of both tables: changes with every slot standardised and every partition built."""
@@ -188,3 +194,16 @@ def newest_slot_end(intake: Iterable[Mapping[str, Any]]) -> datetime | None:
         if ends:
             return max(ends)
     return None
+
+
+def newest_slot_age(
+    arrivals: Iterable[Mapping[str, Any]], channel: str, now: datetime
+) -> tuple[str | None, timedelta]:
+    """The newest slot of ``channel`` with deliveries, and how long ago it ended (0 while it is open).
+
+    An empty file, or one that is held, makes no channel fresh.
+    """
+    slots = [row["slot"] for row in arrivals if row["channel"] == channel and row["standardised"]]
+    if not slots:
+        return None, timedelta.max
+    return max(slots), max(timedelta(), now - slot_window(channel, max(slots))[1])

@@ -1,11 +1,11 @@
-"""Layer reports: one self-contained page per audience, made of counts alone."""
+"""Layer reports: one self-contained page per role, made of counts alone."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-import ibis
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -18,85 +18,203 @@ from complaint_assets.assets.common import (
     WAREHOUSE_POOL,
 )
 from complaint_assets.assets.surges import METRICS, surge_forecast, surge_metrics, surges
+from complaint_assets.assets.taxonomy import calibration, emerging_terms
 from complaint_assets.assets.warehouse import FACTS, complaint_facts
-from complaint_assets.ledger import Ledger
-from complaint_assets.logic.report import (
-    OperationsData,
-    ReportingData,
-    figures,
-    operations_report,
-    reporting_report,
-)
+from complaint_assets.ledger import Ledger, newest_slot_age, newest_slot_end
+from complaint_assets.logic.marts.roles import Role
+from complaint_assets.logic.report import ReportData, report
+from complaint_assets.logic.report.figures import FIGURES, Asking, tiles
+from complaint_assets.logic.report.words import PERIODS
 from complaint_assets.logic.surges.counts import midnight
 from complaint_assets.metrics import load_metrics
+from complaint_assets.privacy.erasure import audit_log
+from complaint_assets.roles import load_roles
 from complaint_assets.schemas.standardised import Quarantine
 from complaint_assets.schemas.surges import SurgeForecast, Surges
+from complaint_assets.schemas.taxonomy import Calibration, EmergingTerms
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
+from complaint_assets.surges.calendars import load_calendar
+from complaint_assets.surges.ledger import surge_ledger
+from complaint_assets.taxonomy import load_rules
+from complaint_assets.taxonomy.active import history
 from resources.failpoints import failpoint
 from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import Warehouse
 
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+ACCOUNT = ("slots", "slots_pending", "records_in", "complaints", "non_complaints", "duplicates", "quarantined")
+Frames = dict[str, pd.DataFrame]
 
 
-def operations_data(stores: Stores, warehouse: Warehouse, until: datetime) -> OperationsData:
-    """Two weeks by the hour up to ``until``; the last day beside the same day a week before."""
-    now, before = (until - DAY, until), (until - WEEK - DAY, until - WEEK)
+def end_of(role: Role, as_of: datetime) -> datetime:
+    """Where the period of the role's page ends: a whole bucket of it, of days that the role may see."""
+    whole = as_of if PERIODS[role.report.over].unit == "h" else midnight(as_of.date())
+    return min(whole, role.end(as_of))
+
+
+def report_data(
+    role: Role, stores: Stores, warehouse: Warehouse, accounts: pd.DataFrame, run_id: str
+) -> ReportData:
+    """What the page of ``role`` tells; of what its sections do not show, nothing is read.
+
+    Args:
+        role: whose page it is.
+        stores: the lake and its tables.
+        warehouse: facts, surge metrics, surges and more.
+        accounts: what the checks of conservation found last, see ``conservation``.
+        run_id: the run that makes the page.
+    """
+    made, ledger, home, roles = datetime.now(UTC), Ledger(stores.tables), settings(), load_roles()
+    arrivals = ledger.arrivals()
+    as_of = newest_slot_end(arrivals)
+    end = end_of(role, as_of or made)
+    frames: Frames = {"freshness": freshness(arrivals, made)}
     with warehouse.session() as session:
-        forecast = warehouse.ibis_table(session, "surge_forecast", arrow_schema(SurgeForecast))
-        ahead = forecast.filter(forecast.category == "all").to_pandas()
-        return OperationsData(
-            forecast=ahead, **common_data(stores, warehouse, session, (until - 2 * WEEK, until, "h"), now, before)
+        asking = Asking(
+            role=role,
+            end=end,
+            metrics=load_metrics(),
+            facts=warehouse.ibis_table(session, "complaint_facts", FACTS),
+            hourly=warehouse.ibis_table(session, "surge_metrics", METRICS),
+            closing_hours=roles.closing_hours,
+            subscribers=load_calendar(home.calendar).subscribers,
         )
+        head, starts = tiles(asking)
+        for name in role.report.sections:
+            if name in FIGURES:
+                frames |= FIGURES[name](asking)
+    for name in role.report.sections:
+        if name in OTHERS:
+            frames |= OTHERS[name](stores, warehouse, asking)
+    if "health" in role.report.sections:
+        frames["conservation"] = accounts
+    return ReportData(
+        role=role,
+        made=made,
+        data_until=as_of,
+        end=end,
+        tiles=head,
+        starts=starts,
+        frames=frames,
+        provenance=provenance(role, ledger, asking, run_id),
+        lineage=f"{home.ui()}/assets/reports/{role.name}?view=lineage" if role.ask else "",
+        region_names=region_names(home.country),
+    )
 
 
-def reporting_data(stores: Stores, warehouse: Warehouse, until: datetime) -> ReportingData:
-    """Eight weeks of whole days before ``until``; the last week beside the one before it."""
-    end = midnight(until.date())
-    now, before = (end - WEEK, end), (end - 2 * WEEK, end - WEEK)
-    with warehouse.session() as session:
-        return ReportingData(**common_data(stores, warehouse, session, (end - 8 * WEEK, end, "D"), now, before))
+def provenance(role: Role, ledger: Ledger, asking: Asking, run_id: str) -> list[tuple[str, str]]:
+    """What the page is made from, and how to ask for its figures again."""
+    home = settings()
+    last = (asking.end - timedelta(microseconds=1)).date()
+    told = [
+        ("Run", run_id),
+        ("Digest of the data", ledger.state()),
+        ("Active rules", load_rules(home.country, home.taxonomy).version),
+        ("Definitions of metrics", load_metrics().version),
+        ("Definitions of roles", load_roles().version),
+        ("Period", f"{asking.now.start:%Y-%m-%d %H:%M} to {asking.end:%Y-%m-%d %H:%M} UTC"),
+    ]
+    if role.ask:
+        days = f"--from {asking.now.start:%Y-%m-%d} --to {last} --role {role.name}"
+        told.append(("Ask again", f"complaints kpi {role.report.tiles[0]} --by event_date {days}"))
+    if role.trace != "no":
+        told.append(("Bytes behind it", f"complaints explain {role.report.tiles[0]} {days}"))
+    return told
 
 
-def common_data(
-    stores: Stores,
-    warehouse: Warehouse,
-    session: ibis.BaseBackend,
-    shown: tuple[datetime, datetime, str],
-    now: tuple[datetime, datetime],
-    before: tuple[datetime, datetime],
-) -> dict[str, Any]:
-    """What both reports tell: ``shown`` = first, end and unit of the volume; two periods to compare."""
-    facts = warehouse.ibis_table(session, "complaint_facts", FACTS)
-    hourly = warehouse.ibis_table(session, "surge_metrics", METRICS)
-    metrics = load_metrics()
-    found = warehouse.ibis_table(session, "surges", arrow_schema(Surges)).to_pandas()
-    lately = (found["status"] == "open") | (found["last_hour_at"] >= shown[0])
-    newest = facts.occurred_at.max().to_pyarrow().as_py()
-    arrivals = figures.deliveries_by_channel(facts, *now)
-    limits = [STALE_AFTER[channel] / HOUR for channel in CHANNELS]
-    health = pd.DataFrame({"channel": CHANNELS, "stale_after_hours": limits})
-    health = health.merge(arrivals, on="channel", how="left").fillna({"deliveries": 0, "duplicates": 0})
+def freshness(arrivals: Sequence[Mapping[str, Any]], now: datetime) -> pd.DataFrame:
+    """When each channel was last heard, and how long it may be silent."""
+    ages = {channel: newest_slot_age(arrivals, channel, now) for channel in CHANNELS}
+    return pd.DataFrame(
+        {
+            "channel": CHANNELS,
+            "newest": pd.Series(
+                [now - age if slot else None for slot, age in ages.values()], dtype="datetime64[us, UTC]"
+            ),
+            "stale_after_hours": [STALE_AFTER[channel] / timedelta(hours=1) for channel in CHANNELS],
+        }
+    )
+
+
+def surge_rows(_: Stores, warehouse: Warehouse, asking: Asking) -> Frames:
+    """Surges that are open or ended in the time shown, of days that the role may see, with their owners."""
+    found = warehouse.read("surges", arrow_schema(Surges)).to_pandas()
+    lately = (found["status"] == "open") | (found["last_hour_at"] >= asking.shown.start)
+    seen = found[lately & (found["started_at"] < asking.end) & (found["observed"] >= asking.role.small_cell)]
+    care = surge_ledger().care() if asking.role.trace != "no" else {}
+    owners = [(care[one].owner or care[one].acknowledged_by) if one in care else None for one in seen["surge_id"]]
+    return {"surges": seen.assign(owner=pd.Series(owners, index=seen.index, dtype="object"))}
+
+
+def forecast_rows(_: Stores, warehouse: Warehouse, asking: Asking) -> Frames:
+    """What is expected next, for a page by the hour."""
+    if asking.over.unit != "h":
+        return {}
+    rows = warehouse.read("surge_forecast", arrow_schema(SurgeForecast)).to_pandas()
+    return {"forecast": rows[rows["category"] == "all"]}
+
+
+def quarantine_rows(stores: Stores, _: Warehouse, __: Asking) -> Frames:
+    """What waits for repair, by reason."""
     reasons = stores.tables.scan("quarantine", arrow_schema(Quarantine), columns=["reason"])["reason"]
-    return {
-        "as_of": datetime.now(UTC),
-        "data_until": newest,
-        "current": figures.period(metrics, facts, *now),
-        "previous": figures.period(metrics, facts, *before),
-        "volume": figures.volume(metrics, facts, hourly, *shown),
-        "surges": found[lately],
-        "heat": figures.compared(facts, ["category", "region"], now, before),
-        "channels": figures.compared(facts, ["channel"], now, before),
-        "sentiment": figures.by_sentiment(metrics, facts, *now),
-        "severity": figures.by_severity(facts, *now),
-        "health": health,
-        "quarantine": pd.DataFrame(
-            [(row["values"], row["counts"]) for row in pc.value_counts(reasons).to_pylist()],
-            columns=["reason", "records"],
-        ),
-        "region_names": region_names(settings().country),
-    }
+    counts = [(row["values"], row["counts"]) for row in pc.value_counts(reasons).to_pylist()]
+    return {"quarantine": pd.DataFrame(counts, columns=["reason", "records"])}
+
+
+def rule_rows(_: Stores, __: Warehouse, ___: Asking) -> Frames:
+    """Every change of the active rules; who made it stays in the audit log."""
+    rows = [change._asdict() for change in history(settings().taxonomy)]
+    return {"changes": pd.DataFrame(rows, columns=["at", "action", "former", "version", "reason"])}
+
+
+def audit_rows(_: Stores, __: Warehouse, ___: Asking) -> Frames:
+    """Entries of the audit log by action.
+
+    Raises:
+        TamperedAudit: the log is not what was written.
+    """
+    found: dict[str, list[datetime]] = defaultdict(list)
+    for row in audit_log().rows():
+        found[row["action"]].append(datetime.fromisoformat(row["at"]))
+    rows = [(action, len(times), max(times)) for action, times in found.items()]
+    return {"audit": pd.DataFrame(rows, columns=["action", "rows", "newest"])}
+
+
+OTHERS: Mapping[str, Callable[[Stores, Warehouse, Asking], Frames]] = {
+    "surges": surge_rows,
+    "volume": forecast_rows,
+    "terms": lambda _, warehouse, __: {
+        "terms": warehouse.read("emerging_terms", arrow_schema(EmergingTerms)).to_pandas()
+    },
+    "agreement": lambda _, warehouse, __: {
+        "agreement": warehouse.read("calibration", arrow_schema(Calibration)).to_pandas()
+    },
+    "health": quarantine_rows,
+    "rules": rule_rows,
+    "audit": audit_rows,
+}
+"""What sections are told that no metric tells."""
+DEPENDS: Mapping[str, list[dg.AssetsDefinition]] = {
+    "surges": [surges],
+    "volume": [surge_metrics, surge_forecast],
+    "terms": [emerging_terms],
+    "agreement": [calibration],
+}
+"""Assets behind a section, beside the facts."""
+
+
+def conservation(instance: dg.DagsterInstance) -> pd.DataFrame:
+    """What the check of conservation last found, per channel; without rows where it never ran."""
+    rows = []
+    for channel in CHANNELS:
+        key = dg.AssetCheckKey(dg.AssetKey(["raw", channel]), "conservation")
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).get(key)
+        found = record.evaluation if record else None
+        if record and found:
+            figures = {name: found.metadata[name].value for name in (*ACCOUNT, "difference")}
+            at = datetime.fromtimestamp(record.create_timestamp, UTC)
+            rows.append({"channel": channel, "judged_at": at, **figures})
+    return pd.DataFrame(rows)
 
 
 def region_names(country: str) -> dict[str, str]:
@@ -106,52 +224,40 @@ def region_names(country: str) -> dict[str, str]:
     return {part.code: part.name for part in pycountry.subdivisions.get(country_code=country) or ()}
 
 
-def build_report(
-    audience: str,
-    deps: list[dg.AssetsDefinition],
-    render: Callable[[Stores, Warehouse, datetime], str],
-    freshness: dg.FreshnessPolicy,
-) -> dg.AssetsDefinition:
-    """The report for ``audience``: one HTML file, replaced in one step."""
+def build_report(role: Role) -> dg.AssetsDefinition:
+    """The page of ``role``: one HTML file, replaced in one step."""
+    sections = role.report.sections
 
     @dg.asset(
-        key=["reports", audience],
-        deps=deps,
+        key=["reports", role.name],
+        deps=[complaint_facts, *(asset for name in sections for asset in DEPENDS.get(name, ()))],
         group_name="reports",
         owners=[OWNER],
         kinds={"html"},
-        tags={"role": audience, "pii": "none"},
-        code_version="1",
+        tags={"role": role.name, "pii": "none"},
+        code_version=f"2-{load_metrics().version}-{load_roles().version}",
         retry_policy=RETRIES,
-        freshness_policy=freshness,
+        freshness_policy=STREAMING_FRESHNESS if role.freshness == "streaming" else DAILY_FRESHNESS,
         pool=WAREHOUSE_POOL,
-        description=f"One self-contained page for {audience}: no script, no remote part, counts only.",
+        description=f"One self-contained page for {role.audience}: no script, no remote part, counts only. "
+        f"It shows {', '.join(sections)}.",
     )
-    def report(stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult:
-        html = render(stores, warehouse, Ledger(stores.tables).as_of() or datetime.now(UTC))
-        path = settings().reports / f"{audience}.html"
+    def page(context: dg.AssetExecutionContext, stores: Stores, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
+        data = report_data(role, stores, warehouse, conservation(context.instance), context.run_id)
+        html = report(data)
+        path = settings().reports / f"{role.name}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
         unfinished.write_text(html, encoding="utf-8")
         failpoint("report.written")
         unfinished.replace(path)
         failpoint("report.replaced")
-        return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": len(html.encode())})
+        figures = {tile.metric.name: tile.current for tile in data.tiles if not pd.isna(tile.current)}
+        return dg.MaterializeResult(
+            metadata={"file": dg.MetadataValue.path(path), "bytes": len(html.encode()), **figures}
+        )
 
-    return report
+    return page
 
 
-report_assets = [
-    build_report(
-        "operations",
-        [complaint_facts, surge_metrics, surges, surge_forecast],
-        lambda stores, warehouse, until: operations_report(operations_data(stores, warehouse, until)),
-        STREAMING_FRESHNESS,
-    ),
-    build_report(
-        "reporting",
-        [complaint_facts, surge_metrics, surges],
-        lambda stores, warehouse, until: reporting_report(reporting_data(stores, warehouse, until)),
-        DAILY_FRESHNESS,
-    ),
-]
+report_assets = [build_report(role) for role in load_roles().roles.values()]

@@ -5,21 +5,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from complaint_assets.assets.common import STALE_AFTER
-from complaint_assets.ledger import Ledger
-from complaint_assets.partitions import slot_window
+from complaint_assets.ledger import Ledger, newest_slot_age
 from complaint_assets.schemas.types import CHANNELS
 from resources.stores import Stores
-
-
-def newest_slot_age(ledger: Ledger, channel: str, now: datetime) -> tuple[str | None, timedelta]:
-    """The newest slot of ``channel`` with deliveries, and how long ago it ended (0 while it is open).
-
-    An empty file, or one that is held, makes no channel fresh.
-    """
-    slots = [row["slot"] for row in ledger.intake(channel) if row["standardised"]]
-    if not slots:
-        return None, timedelta.max
-    return max(slots), max(timedelta(), now - slot_window(channel, max(slots))[1])
 
 
 def build_freshness_check(channel: str) -> dg.AssetChecksDefinition:
@@ -31,7 +19,7 @@ def build_freshness_check(channel: str) -> dg.AssetChecksDefinition:
         description=f"The newest slot of {channel} with records ended less than {STALE_AFTER[channel]} ago.",
     )
     def newest_slot_is_fresh(stores: Stores) -> dg.AssetCheckResult:
-        slot, age = newest_slot_age(Ledger(stores.tables), channel, datetime.now(UTC))
+        slot, age = newest_slot_age(Ledger(stores.tables).arrivals(), channel, datetime.now(UTC))
         return dg.AssetCheckResult(
             passed=age <= STALE_AFTER[channel],
             severity=dg.AssetCheckSeverity.WARN,

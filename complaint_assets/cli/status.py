@@ -18,8 +18,7 @@ def status(as_json: AsJson = False) -> None:
     from collections import Counter
 
     from complaint_assets.assets.standardised import QUARANTINE
-    from complaint_assets.checks.freshness import newest_slot_age
-    from complaint_assets.ledger import Ledger
+    from complaint_assets.ledger import Ledger, newest_slot_age
     from complaint_assets.schemas.standardised import HELD
     from complaint_assets.schemas.types import CHANNELS
 
@@ -34,7 +33,7 @@ def status(as_json: AsJson = False) -> None:
     channels = []
     for channel in CHANNELS:
         rows = ledger.intake(channel)
-        newest, age = newest_slot_age(ledger, channel, now)
+        newest, age = newest_slot_age(rows, channel, now)
         channels.append(
             {
                 "channel": channel,

@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from complaint_assets.assets.common import STALE_AFTER
 from complaint_assets.assets.warehouse import FACTS
-from complaint_assets.checks.freshness import newest_slot_age
-from complaint_assets.ledger import INTAKE, Ledger
+from complaint_assets.ledger import INTAKE, Ledger, newest_slot_age, newest_slot_end
 from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import DIMENSIONS, PEOPLE, TABLES, Metric
 from complaint_assets.logic.marts.regulator import form, regulator_rows
@@ -176,8 +175,8 @@ def answer(stores: Stores, warehouse: Warehouse, question: Question) -> Answer:
         metric = metrics[question.metric]
     except ValueError as error:
         raise BadQuestion(str(error)) from None
-    ledger = Ledger(stores.tables)
-    as_of = ledger.as_of()
+    arrivals = Ledger(stores.tables).arrivals()
+    as_of = newest_slot_end(arrivals)
     asked = sliced(question, role, metric, as_of)
     by = metric.by if question.by is None else question.by
     subscribers = load_calendar(settings().calendar).subscribers
@@ -202,7 +201,7 @@ def answer(stores: Stores, warehouse: Warehouse, question: Question) -> Answer:
         data_as_of=as_of,
         rule_versions=versions,
         metrics_version=metrics.version,
-        stale=is_stale(ledger, datetime.now(UTC)),
+        stale=is_stale(arrivals, datetime.now(UTC)),
         withheld=hidden,
     )
 
@@ -220,9 +219,9 @@ def shown(
     return told, sum(small)
 
 
-def is_stale(ledger: Ledger, now: datetime) -> bool:
+def is_stale(arrivals: Sequence[Mapping[str, Any]], now: datetime) -> bool:
     """Whether a channel that has ever delivered has not done so for longer than promised."""
-    ages = ((channel, *newest_slot_age(ledger, channel, now)) for channel in CHANNELS)
+    ages = ((channel, *newest_slot_age(arrivals, channel, now)) for channel in CHANNELS)
     return any(slot is not None and age > STALE_AFTER[channel] for channel, slot, age in ages)
 
 

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from complaint_assets.logic.marts.marts import figures, restatements
 from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import DIMENSIONS
-from complaint_assets.logic.report.figures import NAMES, period
+from complaint_assets.logic.report.figures import Asking
 from complaint_assets.metrics import MetricError, load_metrics
+from complaint_assets.roles import load_roles
 from complaint_assets.schemas.standardised import Intake
 from complaint_assets.schemas.surges import Surges
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
 from complaint_assets.schemas.warehouse import ComplaintFacts
 
 METRICS = load_metrics()
+NAMES = ("complaints", "complainants", "repeats", "negative", "with_sentiment", "resolved")
 DAY = date(2026, 11, 10)
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -204,6 +206,23 @@ def test_quarantine_rate_is_of_the_records_that_arrived_in_the_period(engine: ib
     assert found == [{"quarantine_rate": 0.02}]
 
 
+def test_arrival_times_and_duplicates_are_those_of_every_contact(engine: ibis.BaseBackend) -> None:
+    late = {"received_at": NOON + timedelta(minutes=41)}
+    rows = [
+        fact(1, deliveries=3),
+        fact(2, **late),
+        fact(3, received_at=NOON - HOUR),
+    ]  # 1, 41 and, a clock ahead, 0
+    assert (value(engine, "deliveries", rows), value(engine, "duplicates", rows)) == (5, 2)
+    assert value(engine, "median_minutes_to_arrive", rows) == 1.0
+    assert value(engine, "p95_minutes_to_arrive", rows) == 37.0  # 90 % of the way from 1 to 41
+
+
+def test_positive_begins_at_the_threshold(engine: ibis.BaseBackend) -> None:
+    rows = [fact(1, sentiment=0.05), fact(2, sentiment=0.0499), fact(3), fact(4, sentiment=-0.9)]
+    assert value(engine, "positive", rows) == 1
+
+
 def test_freshness_runs_from_the_last_arrival_to_the_moment_of_asking(engine: ibis.BaseBackend) -> None:
     asked = Slice.days(DAY, DAY, now=NOON + timedelta(hours=2, minutes=1))
     assert value(engine, "freshness_hours", [fact(1), fact(2, occurred_at=NOON - HOUR)], asked) == 2.0
@@ -241,9 +260,12 @@ def test_mart_report_and_answer_give_the_same_number(
 ) -> None:
     rows = [fact(n, **one, is_complaint=not one["is_amplification"]) for n, one in enumerate(drawn)]
     facts = table(engine, rows)
-    told = period(METRICS, facts, WEEK.start, WEEK.end)
+    asking = Asking(
+        role=load_roles()["operations"], end=WEEK.end, metrics=METRICS, facts=facts, hourly=facts, closing_hours=6
+    )
+    told = asking.told(NAMES, [], WEEK)
     for name in NAMES:
-        assert METRICS.answer(name, facts, WEEK, []).to_pyarrow()[name].to_pylist() == [getattr(told, name)]
+        assert METRICS.answer(name, facts, WEEK, []).to_pyarrow()[name].to_pylist() == told[name].tolist()
     by = by or ["region"]
     mart = figures(METRICS, facts, by, NAMES, WEEK.end).to_pyarrow().to_pylist()
     for name in NAMES:

@@ -1,57 +1,24 @@
 """The promises of marts in Postgres, on a real server: each role its own, whole versions, read-only."""
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from complaint_assets_tests.postgres import PASSWORD, postgres_server
 from resources.postgres_marts import Published, publish_marts
 
 psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
-BIN = Path("/usr/lib/postgresql/15/bin")
-PASSWORD = "only-on-loopback"  # noqa: S105 - of a server that lives as long as this test
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """URL of a server of one's own."""
-    if not (BIN / "initdb").exists():
-        pytest.skip("Debian's postgresql is not installed")
-    as_root = os.geteuid() == 0
-    if as_root and shutil.which("runuser") is None:
-        pytest.skip("Postgres must not run as root, and there is no runuser")
-    who = ["runuser", "-u", "postgres", "--"] if as_root else []
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    if as_root:
-        shutil.chown(folder, "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    secret = folder / "password"
-    secret.write_text(PASSWORD)
-    secret.chmod(0o644)
-    data = folder / "data"
-    start = [*who, BIN / "initdb", "-N", "-A", "scram-sha-256", "-U", "owner", f"--pwfile={secret}", "-D", data]
-    subprocess.run(start, check=True, capture_output=True, cwd="/")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    control = [*who, BIN / "pg_ctl", "-D", data, "-w"]
-    subprocess.run(
-        [*control, "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True, cwd="/"
-    )
-    try:
-        yield f"postgresql://owner:{PASSWORD}@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd="/")
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres_server() as url:
+        yield url
 
 
 def version(number: int, rows: int = 500) -> list[Published]:

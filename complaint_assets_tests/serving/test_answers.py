@@ -1,29 +1,39 @@
 """The promises of answers: command line, API, mart and report tell one number, each role only its own."""
 
+import contextlib
 import json
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import httpx
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
-from complaint_assets.assets.marts import mart_table
+from complaint_assets.assets.marts import mart_assets, mart_table
+from complaint_assets.assets.reports import report_data
+from complaint_assets.definitions import default_resources
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.report.figures import period
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.schemas.warehouse import ComplaintFacts
 from complaint_assets.serving.answers import BadQuestion, Denied, Question, answer, behind
 from complaint_assets.serving.api import Api
-from complaint_assets_tests.conftest import Home
+from complaint_assets_tests.conftest import REPOSITORY, Home
 from complaint_assets_tests.logic.test_metrics import fact
+from complaint_assets_tests.postgres import postgres_server
 from resources.publish import open_mart, publish
 from resources.settings import settings
 
@@ -94,16 +104,11 @@ def get(path: str, role: str | None = "operations", **headers: str) -> httpx.Res
 
 
 @pytest.mark.parametrize("metric", ["complaints", "complainants", "negative", "repeats", "resolved"])
-def test_mart_report_api_and_answer_tell_the_same_number(built: Home, metric: str) -> None:
+def test_mart_api_and_answer_tell_the_same_number(built: Home, metric: str) -> None:
     stores, warehouse = opened()
     asked = ask(metric, by=("event_date",), filters={"channel": ("sms",)}).rows
     path = f"/v1/kpi/{metric}?from={FIRST}&to={LAST}&by=event_date&channel=sms"
     assert get(path).json()["rows"] == json.loads(json.dumps(asked, default=str))
-    with warehouse.session() as session:
-        facts = session.table("complaint_facts", database="warehouse")
-        for row in asked:
-            day = datetime(row["event_date"].year, row["event_date"].month, row["event_date"].day, tzinfo=UTC)
-            assert getattr(period(load_metrics(), facts, day, day + timedelta(days=1)), metric) == row[metric]
     reporting = load_roles()["reporting"]
     mart = mart_table(stores, warehouse, reporting, reporting.tables["complaints_daily"]).to_pylist()
     if metric != "complainants":  # people of parts do not add up
@@ -111,6 +116,61 @@ def test_mart_report_api_and_answer_tell_the_same_number(built: Home, metric: st
             parts = [one[metric] for one in mart if one["event_date"] == row["event_date"]]
             assert sum(part or 0 for part in parts) == row[metric] or None in parts
     assert [row["complaints"] for row in ask("complaints", by=("event_date",)).rows] == [20, 21, 22]
+
+
+@pytest.mark.parametrize("role", ["operations", "reporting", "data_science", "privacy", "regulator"])
+def test_every_figure_of_a_page_is_what_the_command_answers_for_its_period(built: Home, role: str) -> None:
+    stores, warehouse = opened()
+    of = load_roles()[role]
+    page = report_data(of, stores, warehouse, pd.DataFrame(), "a run")
+    days = {"day": 1, "week": 7, "month": 28}[of.report.over]
+    hours = of.report.over == "day"
+    assert page.end == (AS_OF if hours else datetime(2026, 11, 13, tzinfo=UTC))
+    # Any role that may ask gets the same; the page by the hour covers parts of two days, told hour by hour.
+    first, last = page.end - timedelta(days=days), page.end - timedelta(microseconds=1)
+    whole = {"first": first.date(), "last": last.date()}
+    inside = (
+        {"event_hour": tuple((first + timedelta(hours=n)).isoformat()[:19] for n in range(24))} if hours else {}
+    )
+    asker = role if of.ask else "reporting"
+
+    def answered(metric: str, *by: str) -> dict[tuple[Any, ...], Any]:
+        found = ask(metric, asker, by=by, filters=inside, **whole).rows
+        return {tuple(row[name] for name in by): row[metric] for row in found}
+
+    for tile in page.tiles:
+        assert {(): none(tile.current)} == answered(tile.metric.name), tile.metric.name
+    compared = {
+        "channels": ("contacts", "current", "channel"),
+        "categories": ("complaints", "current", "category"),
+        "sentiment": ("negative", "negative", "category"),
+        "repeats": ("repeat_rate_7d", "repeat_rate_7d", "category"),
+        "languages": ("sentiment_coverage", "sentiment_coverage", "language"),
+        "arrivals": ("deliveries", "deliveries", "channel"),
+        "versions": ("complaints", "complaints", "taxonomy_version"),
+    }
+    for frame, (metric, column, by) in compared.items():
+        if frame in page.frames:
+            told = {(row[by],): none(row[column]) for row in page.frames[frame].to_dict("records")}
+            assert told == answered(metric, by), frame
+    if "volume" in page.frames and not hours:
+        daily = page.frames["volume"].set_index("start")["complaints"]
+        told = {(at.date(),): none(n) for at, n in daily.items() if at.date() >= FIRST}
+        assert told == answered("complaints", "event_date")
+
+
+def none(value: Any) -> Any:
+    return None if pd.isna(value) else value
+
+
+def test_a_page_of_closed_days_tells_nothing_of_the_day_that_is_open(built: Home) -> None:
+    stores, warehouse = opened()
+    told = {
+        name: report_data(load_roles()[name], stores, warehouse, pd.DataFrame(), "a run").frames["versions"]
+        for name in ("reporting", "data_science", "operations")
+    }
+    assert told["reporting"]["complaints"].tolist() == [63]  # 20 + 21 + 22, without the one of this morning
+    assert told["operations"]["complaints"].tolist() == [23]  # the 22 of yesterday from 08:00 on, and that one
 
 
 def test_the_command_line_tells_the_same_number_and_how_far_to_trust_it(built: Home) -> None:
@@ -235,3 +295,64 @@ def test_sql_reads_the_mart_of_a_role_and_nothing_else(built: Home, tmp_path: Pa
     assert pq.read_schema(path.parent / "complaints_daily.parquet").names == list(
         role.tables["complaints_daily"].columns
     )
+
+
+def test_the_api_is_served_by_a_real_process_on_loopback(built: Home) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    built.settings["COMPLAINTS_API_TOKENS"] = json.dumps(TOKENS)
+    command = [sys.executable, "-m", "complaint_assets.cli", "api", "--port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=REPOSITORY, env=built.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/v1", trust_env=False, timeout=30) as client:
+            deadline = time.monotonic() + 120
+            while True:
+                assert server.poll() is None, server.stdout and server.stdout.read()
+                with contextlib.suppress(httpx.TransportError):
+                    description = client.get("/openapi.json")
+                    break
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            assert description.json()["openapi"].startswith("3.1")
+            days = {"from": str(FIRST), "to": str(LAST), "by": "event_date"}
+            assert client.get("/kpi/complaints", params=days).status_code == 401
+            client.headers["Authorization"] = f"Bearer {TOKENS['operations']}"
+            first = client.get("/kpi/complaints", params={**days, "limit": "2"})
+            second = client.get("/kpi/complaints", params={**days, "offset": str(first.json()["next_offset"])})
+            assert [row["complaints"] for row in first.json()["rows"] + second.json()["rows"]] == [20, 21, 22]
+            known = {"If-None-Match": first.headers["ETag"]}
+            again = client.get("/kpi/complaints", params={**days, "limit": "2"}, headers=known)
+            assert (again.status_code, again.content) == (304, b"")
+            assert client.post("/kpi/complaints", params=days).status_code == 405
+    finally:
+        server.terminate()
+        told, _ = server.communicate(timeout=60)
+    assert str(FIRST) not in told  # nothing of a question is logged
+    assert TOKENS["operations"] not in told
+
+
+def test_a_mart_reaches_postgres_in_the_run_that_publishes_it(
+    built: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    with postgres_server() as url:
+        monkeypatch.setenv("COMPLAINTS_POSTGRES", url)
+        settings.cache_clear()
+        asset = next(one for one in mart_assets if one.key.path[-1] == "reporting")
+        resources = {name: default_resources(settings())[name] for name in ("stores", "warehouse")}
+        assert dg.materialize([asset], resources=resources).success
+        with psycopg.connect(url) as owner:
+            told = owner.execute(
+                "SELECT event_date, sum(contacts) FROM reporting.complaints_daily GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+            end = owner.execute("SELECT max(event_date) FROM reporting_rows.complaints_daily").fetchone()
+    settings.cache_clear()
+    role = load_roles()["reporting"]
+    published: dict[date, int] = defaultdict(int)
+    for row in mart_table(*opened(), role, role.tables["complaints_daily"]).to_pylist():
+        published[row["event_date"]] += row["contacts"] or 0
+    assert told == sorted(published.items())
+    assert end == (LAST,)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaint_assets.logic.marts.roles import withheld
+from complaint_assets.logic.marts.roles import withheld, withheld_in_grid
 from complaint_assets.roles import BUILT_IN, RoleError, load_roles
 from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.tables import LAKE_TABLES, MART_TABLES, WAREHOUSE_TABLES
@@ -63,6 +64,36 @@ def test_what_is_withheld_hides_every_small_cell_and_cannot_be_told_from_the_who
     assert total == 0 or total >= k or total == everyone
     if not any(number and number < k for number in people):
         assert not any(hidden)
+
+
+GRIDS = st.integers(1, 4).flatmap(
+    lambda wide: st.lists(st.lists(st.integers(0, 20), min_size=wide, max_size=wide), min_size=1, max_size=4)
+)
+
+
+@given(GRIDS, st.integers(2, 6))
+def test_no_small_cell_of_a_table_follows_from_its_totals(people: list[list[int]], k: int) -> None:
+    hidden = withheld_in_grid(people, k)
+    cells = [(y, x) for y in range(len(people)) for x in range(len(people[0]))]
+    away = [(y, x) for y, x in cells if hidden[y][x]]
+    assert {(y, x) for y, x in cells if 0 < people[y][x] < k} <= set(away)
+    if not any(0 < people[y][x] < k for y, x in cells):
+        assert not away
+    if len(away) == len(cells):
+        return  # nothing more can be withheld
+    for axis in (0, 1):
+        for line in {cell[axis] for cell in away}:
+            inside = [cell for cell in cells if cell[axis] == line]
+            total = sum(people[y][x] for y, x in inside if hidden[y][x])
+            assert total >= k or not any(people[y][x] for y, x in inside if not hidden[y][x])
+    # A cell follows from the totals if without it the equations lose a rank.
+    lines = [(axis, line) for axis in (0, 1) for line in range(max(len(people), len(people[0])))]
+    sums = np.array([[float(cell[axis] == line) for cell in away] for axis, line in lines]).reshape(len(lines), -1)
+    for at, (y, x) in enumerate(away):
+        without = np.delete(sums, at, axis=1)
+        told = np.linalg.matrix_rank(without) < np.linalg.matrix_rank(sums)
+        whole_cross = all(hidden[j][i] for j, i in cells if j == y or i == x)
+        assert not told or whole_cross
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ def _derived(rows: ibis.Table, needed: set[str], terms: Terms) -> ibis.Table:
         rows = rows.mutate(rows.event_date.truncate(unit).cast("date").name(unit))
     if "complainant" in needed:
         rows = rows.mutate(complainant=ibis.coalesce(rows.subject_id, rows.complaint_id))
+    if "duplicates" in needed:
+        rows = rows.mutate(duplicates=rows.deliveries - 1)
+    if "minutes_to_arrive" in needed:
+        minutes = (rows.received_at.epoch_seconds() - rows.occurred_at.epoch_seconds()) / 60
+        rows = rows.mutate(minutes_to_arrive=ibis.greatest(minutes, 0.0))
     if needed & {"hours_to_resolve", "within_limit"}:
         seconds = rows.resolved_at.epoch_seconds() - rows.occurred_at.epoch_seconds()
         hours = ibis.ifelse(rows.resolved_at >= rows.occurred_at, seconds / 3600, None)

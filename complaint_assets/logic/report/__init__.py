@@ -1,48 +1,55 @@
-"""The two reports: one self-contained page for network operations, one for CX and reporting.
+"""The reports: one self-contained page per role, of the sections that ``roles.yaml`` names for it.
 
-What is told is in ``data``, the frame of the page in ``page``, the drawings in ``charts``; the sections say
-what is shown and the one sentence to take away from it. Nothing here reads a clock.
+What is told is in ``data``, how it is computed in ``figures``, the frame of the page in ``page``, the drawings
+in ``charts``; the other modules hold sections: what is shown, and the one sentence to take away. Nothing here
+reads a clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
-from . import charts
-from .breakdowns import channel_section, heat_section, sentiment_section, severity_section
-from .data import OperationsData, Period, ReportData, ReportingData, records
-from .page import Html, join, page
-from .sections import health_section, surge_section, volume_section
-from .tiles import operations_tiles, reporting_tiles, status
-from .words import OPERATIONS, REPORTING, Words, ordered_surges
+from .breakdowns import channel_section, heat_section, language_section, sentiment_section, severity_section
+from .care import ageing_section, month_section, rate_section, repeat_section, resolution_section
+from .data import ReportData
+from .machinery import (
+    agreement_section,
+    audit_section,
+    health_section,
+    provenance_section,
+    restatement_section,
+    rule_section,
+    term_section,
+)
+from .page import Html, page
+from .sections import surge_section, volume_section
+from .tiles import status, tile_section
+from .words import title_of
 
-__all__ = ["OperationsData", "Period", "ReportingData", "operations_report", "reporting_report"]
+__all__ = ["SECTIONS", "ReportData", "report"]
+
+SECTIONS: Mapping[str, Callable[[ReportData], Html]] = {
+    "surges": surge_section,
+    "volume": volume_section,
+    "heat": heat_section,
+    "channels": channel_section,
+    "sentiment": sentiment_section,
+    "severity": severity_section,
+    "languages": language_section,
+    "resolution": resolution_section,
+    "ageing": ageing_section,
+    "repeats": repeat_section,
+    "rate": rate_section,
+    "months": month_section,
+    "terms": term_section,
+    "restatements": restatement_section,
+    "agreement": agreement_section,
+    "audit": audit_section,
+    "health": health_section,
+    "rules": rule_section,
+    "provenance": provenance_section,
+}
 
 
-def operations_report(data: OperationsData) -> str:
-    """The page for network operations: what is happening now, and where to act first."""
-    ahead = [
-        charts.Ahead(row["bucket_start"], row["expected"], row["lower_80"], row["upper_80"])
-        for row in records(data.forecast, "bucket_start")
-    ]
-    return _report(data, OPERATIONS, ahead, operations_tiles(data))
-
-
-def reporting_report(data: ReportingData) -> str:
-    """The page for CX and reporting: how the week went against the week before."""
-    return _report(data, REPORTING, [], reporting_tiles(data))
-
-
-def _report(data: ReportData, words: Words, ahead: Sequence[charts.Ahead], tiles: Sequence[Html]) -> str:
-    surges = ordered_surges(data)
-    content = [
-        Html(f'<ul class="tiles">{join(tiles)}</ul>'),
-        surge_section(data, surges),
-        volume_section(data, words, surges, ahead),
-        heat_section(data, words),
-        _pair(channel_section(data, words), health_section(data, words)),
-        _pair(sentiment_section(data, words), severity_section(data, words)),
-    ]
-    return page(words.title, status(data, surges), content)
-
-
-def _pair(left: Html, right: Html) -> Html:
-    return Html(f'<div class="pair">{left}{right}</div>')
+def report(data: ReportData) -> str:
+    """The page of ``data.role``: its tiles and its sections, in order."""
+    sections = filter(None, (SECTIONS[name](data) for name in data.role.report.sections))
+    return page(title_of(data), status(data), [tile_section(data), *sections])

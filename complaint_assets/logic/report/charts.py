@@ -4,9 +4,10 @@ Bars are drawn in per cent of their width, so they and their labels fit any scre
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from .page import Html, day, join, number, text
 
@@ -19,8 +20,9 @@ class Point:
     """What happened in one bucket and what was expected of it."""
 
     at: datetime
-    value: float
+    value: float | None
     expected: float | None
+    lower: float | None
     upper: float | None
 
 
@@ -103,9 +105,7 @@ def volume(
     start = points[0].at
     end = max([points[-1].at, *(item.at for item in ahead)])
     length = max((end - start).total_seconds(), 1)
-    levels = ticks(
-        max([p.value for p in points] + [p.upper for p in points if p.upper] + [a.upper for a in ahead])
-    )
+    levels = ticks(max([p.value or 0 for p in points] + [p.upper or 0 for p in points] + [a.upper for a in ahead]))
 
     def x(at: datetime) -> str:
         part = min(max((at - start).total_seconds() / length, 0), 1)
@@ -132,8 +132,8 @@ def volume(
         )
     for at in _midnights(start, end):
         shapes.append(Html(f'<text x="{x(at)}" y="{HEIGHT - 8}" text-anchor="middle">{day(at)}</text>'))
-    for run in _expected_runs(points):
-        shapes.append(area("band", [(p, expected) for p, expected, _ in run], [(p, upper) for p, _, upper in run]))
+    for run in _runs(points, lambda p: p.upper is not None):
+        shapes.append(area("band", [(p.at, p.lower or 0) for p in run], [(p.at, p.upper or 0) for p in run]))
     if ahead:
         shapes.append(area("next", [(a.at, a.lower) for a in ahead], [(a.at, a.upper) for a in ahead]))
         shapes.append(line("ahead", [(a.at, a.expected) for a in ahead]))
@@ -156,31 +156,26 @@ def volume(
                 f'<text class="mark" x="{free:.1f}" y="{TOP - 8}">{text(mark.label)}</text>'
             )
         )
-    for run in _expected_runs(points):
-        shapes.append(line("usual", [(p, expected) for p, expected, _ in run]))
-    shapes.append(line("line", [(p.at, p.value) for p in points]))
+    for run in _runs(points, lambda p: p.upper is not None):
+        shapes.append(line("usual", [(p.at, p.expected or 0) for p in run]))
+    for run in _runs(points, lambda p: p.value is not None):
+        shapes.append(line("line", [(p.at, p.value or 0) for p in run]))
     for p in points:
-        if p.upper is not None and p.value > p.upper:
+        if p.value is not None and p.upper is not None and p.value > p.upper:
             cx, cy = float(x(p.at)), float(y(p.value))
             corners = f"{cx},{cy - 5} {cx + 5},{cy} {cx},{cy + 5} {cx - 5},{cy}"
             shapes.append(Html(f'<polygon class="over" points="{corners}"/>'))
     return Html(
-        f'<div class="chart scroll" tabindex="0" role="region" aria-label="{text(title)}">'
+        f'<div class="chart scroll" tabindex="0" role="group" aria-label="{text(title)}">'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{text(title)}</title><desc id="{name}-desc">{text(description)}</desc>'
         f"{join(shapes)}</svg></div>"
     )
 
 
-def _expected_runs(points: Sequence[Point]) -> list[list[tuple[datetime, float, float]]]:
-    """Unbroken stretches of buckets for which something was expected."""
-    runs: list[list[tuple[datetime, float, float]]] = [[]]
-    for p in points:
-        if p.expected is None or p.upper is None:
-            runs.append([])
-        else:
-            runs[-1].append((p.at, p.expected, p.upper))
-    return [run for run in runs if run]
+def _runs(points: Sequence[Point], known: Callable[[Point], bool]) -> list[list[Point]]:
+    """Unbroken stretches of buckets of which something is ``known``."""
+    return [list(run) for holds, run in groupby(points, known) if holds]
 
 
 def volume_legend(ahead: bool, marks: bool) -> Html:
@@ -188,8 +183,8 @@ def volume_legend(ahead: bool, marks: bool) -> Html:
     entries = [
         ('<line class="line" x1="0" x2="26" y1="6" y2="6"/>', "observed"),
         ('<line class="usual" x1="0" x2="26" y1="6" y2="6"/>', "expected"),
-        ('<rect class="band" width="26" height="12"/>', "expected to 95% limit"),
-        ('<polygon class="over" points="13,1 18,6 13,11 8,6"/>', "above the limit"),
+        ('<rect class="band" width="26" height="12"/>', "90% of quiet times"),
+        ('<polygon class="over" points="13,1 18,6 13,11 8,6"/>', "above the band"),
     ]
     if marks:
         entries.append(
@@ -210,15 +205,19 @@ def volume_legend(ahead: bool, marks: bool) -> Html:
     return Html(f'<ul class="legend">{items}</ul>')
 
 
-def against_before(label: str, current: float, previous: float, top: float, note: str) -> Html:
-    """A bar for ``current`` with a stroke where ``previous`` was; ``top`` is the full width."""
+def bars(drawn: Sequence[Html]) -> Html:
+    """Bars, one below the other."""
+    return Html(f'<div class="bars">{join(drawn)}</div>')
+
+
+def against_before(label: str, current: float | None, previous: float | None, top: float, note: str) -> Html:
+    """A bar for ``current`` with a stroke where ``previous`` was, if known; ``top`` is the full width."""
     full = top or 1
-    title = f"{label}: {number(current)}, before {number(previous)}"
-    mark = f"{98 * previous / full:.2f}%"
+    mark = f"{98 * (previous or 0) / full:.2f}%"
+    stroke = f'<line class="before" x1="{mark}" x2="{mark}" y1="0" y2="22"/>' if previous is not None else ""
     return Html(
-        f'<div class="bar"><span>{text(label)}</span><svg role="img"><title>{text(title)}</title>'
-        f'<rect class="fill" x="0" y="3" height="16" width="{98 * current / full:.2f}%"/>'
-        f'<line class="before" x1="{mark}" x2="{mark}" y1="0" y2="22"/></svg>'
+        f'<div class="bar"><span>{text(label)}</span><svg role="img"><title>{text(f"{label}: {note}")}</title>'
+        f'<rect class="fill" x="0" y="3" height="16" width="{98 * (current or 0) / full:.2f}%"/>{stroke}</svg>'
         f'<span class="n">{text(note)}</span></div>'
     )
 

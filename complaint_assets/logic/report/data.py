@@ -1,82 +1,108 @@
-"""What a report is told: small frames and plain values, gathered elsewhere.
+"""What a report is told: plain values and small frames by name, gathered elsewhere.
 
-Frames may be in any order and hold whatever null pandas knows; an empty frame needs no columns.
+Frames may be in any order and hold whatever null pandas knows: a null figure is not known, or withheld because it
+tells of few people. What a role's page does not show is not even gathered for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_scalar
 
-SENTIMENT_BANDS = ("negative", "neutral", "positive", "unmeasured")
+from complaint_assets.logic.marts.metrics import Metric
+from complaint_assets.logic.marts.roles import Role
+
+FRAMES: Mapping[str, str] = {
+    "freshness": "channel, newest (end of its newest slot; null = never), stale_after_hours",
+    "surges": "the columns of Surges and owner: those open, and those that ended in the time of volume",
+    "volume": "start, complaints, complainants, expected (of complainants), lower_05, upper_95; a row per bucket",
+    "forecast": "the rows of SurgeForecast with category 'all'",
+    "heat": "category, region, current, previous, people (the fewest behind either; 0 = nobody)",
+    "categories": "category, current, previous, people: the rows of heat as wholes",
+    "regions": "region, current, previous, people: its columns as wholes",
+    "channels": "channel, current, previous (contacts), share, share_before",
+    "sentiment": "category, complaints, with_sentiment, negative, positive",
+    "severity": "category, severity, complaints, people",
+    "languages": "language, complaints, with_sentiment, sentiment_coverage",
+    "resolution": "category, timed, resolved_within_limit, resolved_beyond_limit, within_limit_share, "
+    "median_hours_to_resolve, p80_hours_to_resolve, limit_hours",
+    "ageing": "age, current, previous (open complaints)",
+    "repeats": "category, attributed, repeat_rate_7d, repeat_rate_30d, reopened, before (repeat_rate_7d)",
+    "rate": "region, current, previous (complaints per 100,000 subscribers); empty = no subscribers known",
+    "terms": "the rows of EmergingTerms",
+    "months": "month, complaints, resolved, resolved_within_limit, resolved_beyond_limit, p80_hours_to_resolve",
+    "restatements": "the rows of Restatements in the time of volume",
+    "agreement": "the rows of Calibration",
+    "arrivals": "channel, deliveries, duplicates, median_minutes_to_arrive, p95_minutes_to_arrive",
+    "quarantine": "reason, records (waiting for repair)",
+    "conservation": "channel, judged_at, slots, slots_pending, records_in, complaints, non_complaints, "
+    "duplicates, quarantined, difference: what the check last found",
+    "changes": "at, action, former, version, reason: of the rules, all",
+    "versions": "taxonomy_version, complaints: which rules classified the period",
+    "audit": "action, rows, newest",
+}
+"""Every frame with its columns."""
 
 
 @dataclass(frozen=True)
-class Period:
-    """Metrics of one period, computed from the facts, never added up."""
+class Tile:
+    """A metric of the period, of the one before, and its course; beside it what it misleads without."""
 
-    complaints: int = 0
-    complainants: int = 0
-    repeats: int = 0
-    negative: int = 0
-    with_sentiment: int = 0
-    resolved: int = 0
+    metric: Metric
+    current: float | None
+    previous: float | None
+    course: Sequence[float | None]
+    beside: Sequence[tuple[Metric, float | None]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportData:
-    """What every report shows.
+    """What the page of a role shows.
 
     Attributes:
-        as_of: When the report was made.
-        data_until: Newest event in the data; None = no data yet.
-        current: The period reported on.
-        previous: The period it is compared with.
-        volume: start, complaints, complainants, repeats, negative, with_sentiment, resolved, expected
-            (of complainants, nullable), upper_95 (nullable); one row per hour or day, without holes.
-        surges: The columns of ``Surges``: open ones, and those that ended in the time of ``volume``.
-        heat: category, region, current, previous (complaints in the two periods).
-        channels: channel, current, previous (complaints).
-        sentiment: category, band (one of SENTIMENT_BANDS), complaints, in the current period.
-        severity: category, severity (1 to 5), complaints, in the current period.
-        health: channel, last_received_at (nullable), stale_after_hours, deliveries, duplicates; one row
-            per channel that should deliver, the counts in the current period.
-        quarantine: reason, records (waiting for repair).
+        role: Whose page it is.
+        made: When it was made.
+        data_until: The data is whole up to then; None = nothing has arrived.
+        end: End of the period reported on.
+        tiles: The metrics at its head.
+        starts: Buckets of the tiles' courses.
+        frames: By name, see ``FRAMES``.
+        provenance: What the page was made from, as label and value.
+        lineage: Address of its lineage in the UI; empty = not for this role.
         region_names: Names of regions; a code without one is shown as it is.
     """
 
-    as_of: datetime
+    role: Role
+    made: datetime
     data_until: datetime | None
-    current: Period
-    previous: Period
-    volume: pd.DataFrame
-    surges: pd.DataFrame
-    heat: pd.DataFrame
-    channels: pd.DataFrame
-    sentiment: pd.DataFrame
-    severity: pd.DataFrame
-    health: pd.DataFrame
-    quarantine: pd.DataFrame
+    end: datetime
+    tiles: Sequence[Tile] = ()
+    starts: Sequence[datetime] = ()
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    provenance: Sequence[tuple[str, str]] = ()
+    lineage: str = ""
     region_names: Mapping[str, str] = field(default_factory=dict)
 
+    def rows(self, name: str, *order: str) -> list[dict[str, Any]]:
+        """The rows of the frame ``name``, ordered by ``order``; none if it was not gathered.
 
-@dataclass(frozen=True, kw_only=True)
-class OperationsData(ReportData):
-    """By hour: ``volume`` of 14 days, ``current`` = 24 hours, ``previous`` = the same a week before.
+        Raises:
+            KeyError: ``FRAMES`` tells of no such frame.
+        """
+        _ = FRAMES[name]
+        return records(self.frames.get(name, pd.DataFrame()), *order)
 
-    Attributes:
-        forecast: The rows of ``SurgeForecast`` with category 'all'.
-    """
-
-    forecast: pd.DataFrame
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportingData(ReportData):
-    """By day: ``volume`` of 8 weeks, ``current`` = 7 days, ``previous`` = the 7 days before."""
+    def overdue(self) -> list[dict[str, Any]]:
+        """Channels that have delivered, but not for longer than promised."""
+        return [
+            row
+            for row in self.rows("freshness", "channel")
+            if row["newest"] is not None
+            and self.made - row["newest"] > timedelta(hours=float(row["stale_after_hours"]))
+        ]
 
 
 def records(frame: pd.DataFrame, *columns: str) -> list[dict[str, Any]]:

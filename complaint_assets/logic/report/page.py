@@ -21,7 +21,7 @@ from .style import STYLE
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SPACE = "\N{NO-BREAK SPACE}"
 UNSHOWN = "–"
-"""Stands for a value that is not known."""
+"""Stands for a value that is not known, or withheld."""
 
 # Control characters and lone surrogates break a file; direction overrides make text read as something else.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -62,13 +62,15 @@ def estimate(value: Any) -> str:
     return number(value, 0 if known(value) and value >= 100 else 1)
 
 
-def share(part: float, whole: float) -> str:
-    """``part`` of ``whole`` in per cent, a dash where there is no whole."""
-    return f"{part / whole:.0%}" if whole else UNSHOWN
+def share(part: Any, whole: Any) -> str:
+    """``part`` of ``whole`` in per cent, a dash where there is no whole or either is not known."""
+    return f"{part / whole:.0%}" if known(part) and known(whole) and whole else UNSHOWN
 
 
-def change(current: float, previous: float) -> str:
+def change(current: Any, previous: Any) -> str:
     """The change from ``previous`` to ``current`` in per cent with an arrow, from tenfold on as a factor."""
+    if not known(current) or not known(previous):
+        return UNSHOWN
     if not previous:
         return "new" if current else UNSHOWN
     if current >= 10 * previous:
@@ -132,7 +134,7 @@ def table(
             cells.append(Html(f'<td class="{cell.kind}" data-label="{text(name)}">{text(cell.content)}</td>'))
         body.append(Html(f'<tr><th scope="row">{text(first)}</th>{join(cells)}</tr>'))
     return Html(
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption)}">'
         f'<table class="{text(kind)}"><caption>{text(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{join(body)}</tbody></table></div>"
     )
@@ -143,12 +145,20 @@ def details(summary: str, content: Html) -> Html:
     return Html(f"<details><summary>{text(summary)}</summary>{content}</details>")
 
 
-def section(name: str, title: str, takeaway: str, *content: Html) -> Html:
-    """A part of the page that opens with the one sentence to remember."""
+def section(name: str, title: str, takeaway: str, *content: Html, wide: bool = False) -> Html:
+    """A part of the page that opens with the one sentence to remember; ``wide`` = the whole width."""
     return Html(
-        f'<section aria-labelledby="{text(name)}"><h2 id="{text(name)}">{text(title)}</h2>'
-        f'<p class="takeaway">{text(takeaway)}</p>{join(content)}</section>'
+        f'<section class="{"wide" if wide else "half"}" aria-labelledby="{text(name)}">'
+        f'<h2 id="{text(name)}">{text(title)}</h2><p class="takeaway">{text(takeaway)}</p>'
+        f"{join(content)}</section>"
     )
+
+
+def link(address: str, words: str) -> Html:
+    """A link that a person may follow; anything but http and https stays text."""
+    if not address.startswith(("http://", "https://")):
+        return text(address)
+    return Html(f'<a href="{text(address)}" rel="noreferrer">{text(words)}</a>')
 
 
 def page(title: str, header: Html, content: Iterable[Html]) -> str:

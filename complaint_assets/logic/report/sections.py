@@ -1,17 +1,28 @@
-"""Sections of a report about time and machinery: surges, volume, pipeline health."""
+"""Sections of a report about time: surges, and the volume beside what was expected."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import charts
-from .data import ReportData, records
-from .page import Cell, Html, day, details, estimate, hour, join, moment, number, section, share, span, table, text
-from .words import Words, channel_name, counted, is_overdue, label, region_name
-
-
-def _empty(words: str) -> Html:
-    return Html(f'<p class="empty">{text(words)}</p>')
+from .data import ReportData
+from .page import (
+    Cell,
+    Html,
+    day,
+    details,
+    estimate,
+    hour,
+    join,
+    moment,
+    number,
+    section,
+    span,
+    table,
+    text,
+)
+from .words import HOUR, channel_name, counted, label, ordered_surges, over, region_name
 
 
 def _scope(data: ReportData, row: dict[str, Any]) -> str:
@@ -24,24 +35,53 @@ def _scope(data: ReportData, row: dict[str, Any]) -> str:
     )
 
 
-def surge_section(data: ReportData, surges: Sequence[dict[str, Any]]) -> Html:
+def _drivers(data: ReportData, row: dict[str, Any]) -> str:
+    """What moved most in it: the first channel, category and region beside what was usual, and its words."""
+    moved = json.loads(row["movers"])
+    names: dict[str, Callable[[str], str]] = {
+        "channel": channel_name,
+        "category": label,
+        "region": partial(region_name, data),
+    }
+    parts = [
+        f"{named(first['name'])} {number(first['observed'])} (usual {estimate(first['expected'])})"
+        for kind, named in names.items()
+        for first in moved.get(kind, ())[:1]
+        if first["observed"] >= data.role.small_cell
+    ]
+    said = [
+        f"\N{LEFT DOUBLE QUOTATION MARK}{words}\N{RIGHT DOUBLE QUOTATION MARK}" for words in row["phrases"][:3]
+    ]
+    return "; ".join([*parts, *([f"words: {', '.join(said)}"] if said else [])])
+
+
+def surge_section(data: ReportData) -> Html:
+    surges = ordered_surges(data)
+    title = "Surges: what is open, and what ended lately"
     if not surges:
-        return section("surges", "Surges", "No surge is open and none ended lately.")
+        return section("surges", title, "No surge is open and none ended lately.", wide=True)
     rows = []
     for index, row in enumerate(surges, start=1):
-        ended = row["resolved_at"] or data.as_of
+        ended = row["resolved_at"] or data.made
         lasted = span((ended - row["started_at"]).total_seconds() / 3600)
+        state = f"Open for {lasted}" if row["status"] == "open" else f"Resolved after {lasted}"
+        state += f", {row['owner']}" if row["owner"] else ""
         rows.append(
             (
                 f"#{index}",
-                Html(f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span>'),
-                f"Open for {lasted}" if row["status"] == "open" else f"Resolved after {lasted}",
-                Html(f'{text(_scope(data, row))}<span class="key">{text(row["surge_id"])}</span>'),
+                Html(
+                    f'<span class="badge {text(row["severity"])}">{text(row["severity"])}</span> '
+                    f'<span class="drivers">{text(state)}</span>'
+                ),
+                Html(f'{text(_scope(data, row))} <span class="key">{text(row["surge_id"])}</span>'),
                 number(row["observed"]),
-                estimate(row["expected"]),
+                f"{estimate(row['expected'])} ({estimate(row['lower_90'])} to {estimate(row['upper_95'])})",
                 f"{number(row['ratio'], 1)}×",
                 Cell(hour(row["started_at"]), "t"),
-                Cell(row["explanation"], "words"),
+                Cell(
+                    Html(f'{text(row["explanation"])} <span class="drivers">{text(_drivers(data, row))}</span>'),
+                    "words",
+                ),
             )
         )
     first = surges[0]
@@ -51,58 +91,57 @@ def surge_section(data: ReportData, surges: Sequence[dict[str, Any]]) -> Html:
         if first["status"] == "open"
         else f"No surge is open; {counted(len(surges), 'surge')} ended lately."
     )
-    columns = (
-        "No.",
-        "Severity",
-        "Status",
-        "Scope",
-        "Observed",
-        "Expected",
-        "Ratio",
-        "Started (UTC)",
-        "Explanation",
+    columns = ("No.", "Severity", "Scope", "Observed", "Expected (band)", "Ratio", "Started (UTC)", "Explanation")
+    words = ("Severity", "Scope", "Explanation")
+    caption = (
+        "Surges, open ones first, with owner and top drivers; observed, expected and its central 90% band count "
+        "distinct complainants"
     )
-    words = ("Severity", "Status", "Scope", "Explanation")
-    caption = "Surges, open ones first; observed and expected count distinct complainants"
-    return section("surges", "Surges", takeaway, table(caption, columns, rows, words=words, kind="surges"))
+    figures = table(caption, columns, rows, words=words, kind="surges")
+    return section("surges", title, takeaway, figures, wide=True)
 
 
-def volume_section(
-    data: ReportData, words: Words, surges: Sequence[dict[str, Any]], ahead: Sequence[charts.Ahead]
-) -> Html:
-    title = f"Complainants per {words.bucket}"
-    volume = records(data.volume, "start")
+def volume_section(data: ReportData) -> Html:
+    words = over(data)
+    title = f"Complainants per {words.bucket}, expected band, and surges"
+    volume = data.rows("volume", "start")
     if not volume:
-        return section("volume", title, "No complaint in the time shown.")
-    points = [charts.Point(row["start"], row["complainants"], row["expected"], row["upper_95"]) for row in volume]
+        return section("volume", title, "No complaint in the time shown.", wide=True)
+    points = [
+        charts.Point(row["start"], row["complainants"], row["expected"], row["lower_05"], row["upper_95"])
+        for row in volume
+    ]
+    ahead = [
+        charts.Ahead(row["bucket_start"], row["expected"], row["lower_80"], row["upper_80"])
+        for row in data.rows("forecast", "bucket_start")
+    ]
     marks = [
-        charts.Mark(row["started_at"], row["last_hour_at"] + timedelta(hours=1), f"#{index}")
-        for index, row in enumerate(surges, start=1)
+        charts.Mark(row["started_at"], row["last_hour_at"] + HOUR, f"#{index}")
+        for index, row in enumerate(ordered_surges(data), start=1)
         if row["last_hour_at"] >= points[0].at
     ]
-    judged = [p for p in points if p.upper is not None]
-    above = sum(p.value > p.upper for p in judged if p.upper is not None)
-    peak = max(points, key=lambda p: p.value)
-    when = moment(peak.at) if words.step < timedelta(days=1) else f"{day(peak.at)} {peak.at.year}"
-    takeaway = f"The peak was {counted(int(peak.value), 'complainant')} on {when}"
+    judged = [(p.value, p.upper) for p in points if p.value is not None and p.upper is not None]
+    above = sum(value > upper for value, upper in judged)
+    peak = max(points, key=lambda p: p.value or 0)
+    when = moment(peak.at) if words.step == HOUR else f"{day(peak.at)} {peak.at.year}"
+    takeaway = f"The peak was {counted(int(peak.value or 0), 'complainant')} on {when}"
     takeaway += f", {estimate(peak.expected)} expected" if peak.expected is not None else ""
     takeaway += (
-        f"; {number(above)} of {counted(len(judged), words.bucket)} went above the 95% limit."
+        f"; {number(above)} of {counted(len(judged), words.bucket)} went above the band."
         if judged
         else "; there is no expectation yet to compare with."
     )
-    columns = (words.bucket.capitalize(), "Complaints", "Complainants", "Expected", "95% limit")
+    columns = (words.bucket.capitalize(), "Complaints", "Complainants", "Expected", "Band from", "Band to")
     rows = [
         (
             moment(row["start"]),
             number(row["complaints"]),
             number(row["complainants"]),
-            estimate(row["expected"]),
-            estimate(row["upper_95"]),
+            *(estimate(row[name]) for name in ("expected", "lower_05", "upper_95")),
         )
         for row in volume
     ]
-    tables = [table(f"{title}, as drawn", columns, rows)]
+    tables = [table(f"Complainants per {words.bucket}, as drawn", columns, rows)]
     if ahead:
         tables.append(
             table(
@@ -118,40 +157,5 @@ def volume_section(
         charts.volume_legend(ahead=bool(ahead), marks=bool(marks)),
         charts.volume("volume", title, takeaway, points, ahead, marks),
         details("The figures of this chart", join(tables)),
+        wide=True,
     )
-
-
-def health_section(data: ReportData, words: Words) -> Html:
-    title = "Pipeline health"
-    rows = records(data.health, "channel")
-    refused = sorted(records(data.quarantine, "reason"), key=lambda row: -row["records"])
-    if not rows and not refused:
-        return section("health", title, "Nothing has been delivered yet.")
-    overdue = [row["channel"] for row in rows if is_overdue(data, row)]
-    delivered, twice = (sum(row[field] for row in rows) for field in ("deliveries", "duplicates"))
-    waiting = sum(row["records"] for row in refused)
-    takeaway = (
-        f"{counted(len(overdue), 'channel')} overdue" if overdue else "Every channel is on time"
-    ) + f"; {share(twice, delivered)} of deliveries were duplicates; {counted(waiting, 'record')} in quarantine."
-    channels = table(
-        f"Deliveries by channel, {words.period}; times in UTC",
-        ("Channel", "State", "Last arrival", "Limit", "Deliveries", "Duplicates"),
-        [
-            (
-                channel_name(row["channel"]),
-                Cell("▲ Overdue", "t bad") if row["channel"] in overdue else Cell("● On time", "t good"),
-                Cell(hour(row["last_received_at"]), "t"),
-                Cell(span(row["stale_after_hours"]), "t"),
-                number(row["deliveries"]),
-                number(row["duplicates"]),
-            )
-            for row in rows
-        ],
-        words=("State", "Last arrival", "Limit"),
-    )
-    quarantine = table(
-        "Records in quarantine by reason",
-        ("Reason", "Records"),
-        [(label(row["reason"]), number(row["records"])) for row in refused],
-    )
-    return section("health", title, takeaway, channels, quarantine if refused else _empty("Quarantine is empty."))

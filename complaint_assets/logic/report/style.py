@@ -21,13 +21,14 @@ p{margin:0}
 background:#fff4d6;color:#4a3000}
 .alarm{border-color:#a01d26;background:#fdeaea;color:#6b0f16}
 section{background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:18px 20px;
-margin:16px 0}
+margin:0;min-width:0}
+main{display:grid;grid-template-columns:1fr 1fr;gap:16px;padding-top:16px;padding-bottom:32px;
+grid-auto-flow:dense}
+.wide{grid-column:1/-1}
 .takeaway{color:var(--soft);margin:2px 0 12px;max-width:100ch}
-.pair{display:grid;grid-template-columns:1fr 1fr;gap:16px;margin:16px 0}
-.pair>section{margin:0;min-width:0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,1fr));gap:16px;margin:16px 0;padding:0;
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:12px;margin:0;padding:0;
 list-style:none}
-.tile{background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:14px 16px;display:flex;
+.tile{background:var(--ground);border:1px solid var(--line);border-radius:8px;padding:14px 16px;display:flex;
 flex-direction:column}
 .tile .name{color:var(--soft);font-size:.9rem}
 .tile .value{font-size:2rem;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}
@@ -37,7 +38,7 @@ flex-direction:column}
 .scroll{overflow-x:auto}
 .scroll+.scroll{margin-top:14px}
 .remark{font-size:.85rem;color:var(--soft);margin:0 0 8px}
-.scroll:focus-visible,summary:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
+.scroll:focus-visible,summary:focus-visible,a:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-size:.85rem;color:var(--soft);padding-bottom:6px}
 th,td{padding:6px 8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
@@ -48,6 +49,10 @@ tbody th{font-weight:600}
 details{margin-top:12px}
 details .scroll{max-height:340px;overflow-y:auto;margin-top:8px}
 summary{cursor:pointer;color:var(--blue);font-size:.9rem;width:fit-content}
+a{color:var(--blue)}
+.facts td{overflow-wrap:anywhere;font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.8rem}
+.facts th{white-space:nowrap}
+.heat i{font-style:normal;color:var(--soft);font-size:.8rem}
 .badge{display:inline-block;padding:0 8px;border-radius:4px;border:1px solid currentColor;font-weight:700;
 white-space:nowrap}
 .SEV1{background:#8f1119;color:#fff;border-color:#8f1119}
@@ -55,6 +60,7 @@ white-space:nowrap}
 .SEV3{background:#fff4d6;color:#6b4500}
 .surges td .key{display:block;font:.75rem/1.4 ui-monospace,Menlo,Consolas,monospace;color:var(--soft)}
 .surges .words{min-width:17rem}
+.surges .drivers{display:block;color:var(--soft);font-size:.85rem}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:.85rem;color:var(--soft);margin:0 0 8px;padding:0;
 list-style:none}
 .legend svg{width:26px;height:12px;margin-right:6px;vertical-align:-1px}
@@ -84,7 +90,7 @@ font-size:.9rem}
 .fill{fill:#2f7fc1}.before{stroke:#1b2430;stroke-width:3}
 .negative{fill:#8f3a00}.neutral{fill:#c3cad3}.positive{fill:#8cc2ea}
 .unmeasured{fill:#fff;stroke:#66727f;stroke-dasharray:3 2}
-.s1{fill:#e3edf7}.s2{fill:#b3d0ea}.s3{fill:#74add9}.s4{fill:#235f9e}.s5{fill:#0a2a52}
+.s1{fill:#e3edf7;stroke:#6f8fae;stroke-width:.5}.s2{fill:#b3d0ea}.s3{fill:#74add9}.s4{fill:#235f9e}.s5{fill:#0a2a52}
 text.on-negative,text.on-s4,text.on-s5{fill:#fff}
 text.on-neutral,text.on-positive,text.on-unmeasured,text.on-s1,text.on-s2,text.on-s3{fill:#1b2430}
 .heat td{text-align:right;white-space:nowrap;border-left:2px solid var(--paper);min-width:4.6rem}
@@ -96,11 +102,12 @@ text.on-neutral,text.on-positive,text.on-unmeasured,text.on-s1,text.on-s2,text.o
 .up1 span,.up2 span,.down1 span,.down2 span{font-weight:700}
 .good{color:#0b5d3b}.bad{color:#8f1119;font-weight:700}
 .empty{color:var(--soft);padding:8px 0}
-@media (max-width:900px){.pair{grid-template-columns:1fr}}
+@media (max-width:900px){main{grid-template-columns:minmax(0,1fr)}.wide{grid-column:auto}}
 @media (max-width:640px){
 header,main{padding:0 12px}header{padding-top:16px}
 section{padding:14px}
 .tiles{grid-template-columns:1fr 1fr;gap:10px}
+main{gap:12px;padding-top:12px}
 .tile{padding:12px}.tile .value{font-size:1.6rem}
 .bar,.bar.whole{grid-template-columns:1fr auto}
 .bar svg{grid-row:2;grid-column:1/-1}
@@ -114,11 +121,22 @@ section{padding:14px}
 }
 @media print{
 @page{margin:12mm}
-body{background:#fff;font-size:11px;-webkit-print-color-adjust:exact;print-color-adjust:exact}
+html{font-size:11px}
+body{background:#fff;font-size:1rem;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 header,main{max-width:none;padding:0}
+main{display:block}
+section{margin-top:10px;padding:10px 12px}
 section,.tile{break-inside:avoid;border-color:#bbb}
+.wide{break-inside:auto}
+tr{break-inside:avoid}
+h2,.takeaway{break-after:avoid}
+.tiles{grid-template-columns:repeat(3,1fr)}
 .chart svg{min-width:0}
 .scroll,details .scroll{overflow:visible;max-height:none}
+table{font-size:.8rem}
+th,td{padding:3px 4px}
+.n,.t,.heat td{white-space:normal;min-width:0}
+.surges .words{min-width:0}
 details{display:none}
 }
 """

@@ -1,129 +1,119 @@
 """The head of a report: the status line, the banner about stale data, the tiles with key figures."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from . import charts
-from .data import OperationsData, ReportData, ReportingData, records
-from .page import Html, change, join, moment, number, share, span, text
-from .words import OPERATIONS, REPORTING, Words, channel_name, counted, is_overdue, ordered_surges
+from .data import ReportData, Tile
+from .page import UNSHOWN, Html, change, details, join, known, moment, section, span, table, text
+from .words import channel_name, counted, figure, label, ordered_surges, over
 
 
-def _overdue(data: ReportData) -> list[dict[str, Any]]:
-    """Channels from which nothing came for longer than promised."""
-    return [row for row in records(data.health, "channel") if is_overdue(data, row)]
-
-
-def status(data: ReportData, surges: Sequence[dict[str, Any]]) -> Html:
-    is_open = [row for row in surges if row["status"] == "open"]
+def status(data: ReportData) -> Html:
+    is_open = [row for row in ordered_surges(data) if row["status"] == "open"]
+    parts = []
     if data.data_until is None:
-        state = "No data yet"
+        parts.append("No data yet")
     elif is_open:
-        state = f"{counted(len(is_open), 'open surge')}, the worst {is_open[0]['severity']}"
-    else:
-        state = "No open surge"
-    parts = [
-        Html(
-            f'<p class="status"><strong>{text(state)}</strong> · data as of '
-            f"<strong>{text(moment(data.data_until))}</strong> · made {text(moment(data.as_of))}</p>"
-        )
-    ]
-    overdue = _overdue(data)
+        parts.append(f"{counted(len(is_open), 'open surge')}, the worst {is_open[0]['severity']}")
+    elif "surges" in data.role.report.sections:
+        parts.append("No open surge")
+    overdue = data.overdue()
+    parts.append("stale data" if overdue else "fresh data" if data.data_until else "")
+    state = ", ".join(part for part in parts if part)
+    closed = f" · closed days up to {moment(data.end)}" if data.role.days == "closed" else ""
+    line = Html(
+        f'<p class="status"><strong>{text(state[:1].upper() + state[1:])}</strong> · data as of '
+        f"<strong>{text(moment(data.data_until))}</strong>{text(closed)} · made {text(moment(data.made))}</p>"
+    )
     if data.data_until is None:
-        parts.append(Html('<p class="banner">Nothing has arrived: every figure below is empty.</p>'))
-    elif overdue:
-        late = "; ".join(
-            f"{channel_name(row['channel'])} {_age(data, row)} (expected within {span(row['stale_after_hours'])})"
-            for row in overdue
-        )
-        parts.append(
-            Html(
-                '<p class="banner alarm"><strong>Stale data:</strong> nothing new from '
-                f"{text(late)}. Recent figures are too low.</p>"
-            )
-        )
-    return join(parts)
+        return join([line, Html('<p class="banner">Nothing has arrived: every figure below is empty.</p>')])
+    if not overdue:
+        return line
+    late = "; ".join(
+        f"{channel_name(row['channel'])} for {span((data.made - row['newest']).total_seconds() / 3600)} "
+        f"(expected within {span(row['stale_after_hours'])})"
+        for row in overdue
+    )
+    banner = Html(
+        f'<p class="banner alarm"><strong>Stale data:</strong> nothing new from {text(late)}. '
+        "Recent figures are too low.</p>"
+    )
+    return join([line, banner])
 
 
-def _age(data: ReportData, row: dict[str, Any]) -> str:
-    last = row["last_received_at"]
-    return "never" if last is None else f"for {span((data.as_of - last).total_seconds() / 3600)}"
+def _compared(tile: Tile) -> str:
+    """The change, in words where a direction is good."""
+    if not known(tile.current) or not known(tile.previous):
+        return ""
+    now, before = tile.current or 0, tile.previous or 0
+    if tile.metric.unit == "share":
+        points = 100 * (now - before)
+        moved = f"{'▲ +' if points > 0 else '▼ −' if points < 0 else '= '}{abs(points):.1f} points"
+    else:
+        moved = change(now, before)
+    if tile.metric.good == "none" or now == before or not before:
+        return moved
+    return f"{moved} ({'better' if (now > before) == (tile.metric.good == 'higher') else 'worse'})"
 
 
-def _tile(name: str, value: str, note: str, words: Words, values: Sequence[float | None]) -> Html:
-    shown = list(values)[-words.spark :]
+def _tile(data: ReportData, tile: Tile) -> Html:
+    words = over(data)
+    name = label(tile.metric.name)
+    moved = _compared(tile)
+    note = f"{f'{moved} on ' if moved else ''}{words.before}: {figure(tile.metric, tile.previous)}"
+    note += "".join(f"; {label(metric.name).lower()} {figure(metric, value)}" for metric, value in tile.beside)
     chart = Html()
-    if shown:
-        caption = f"per {words.bucket}, {counted(len(shown), words.bucket)}"
+    if any(value is not None for value in tile.course):
+        caption = f"per {words.bucket}, {counted(len(tile.course), words.bucket)}"
         chart = join(
-            [charts.sparkline(f"{name} {caption}", shown), Html(f'<span class="caption">{text(caption)}</span>')]
+            [
+                charts.sparkline(f"{name} {caption}", tile.course),
+                Html(f'<span class="caption">{text(caption)}</span>'),
+            ]
         )
     return Html(
-        f'<li class="tile"><span class="name">{text(name)}</span><span class="value">{text(value)}</span>'
+        f'<li class="tile"><span class="name">{text(name)}, {text(words.name)}</span>'
+        f'<span class="value">{text(figure(tile.metric, tile.current))}</span>'
         f'<span class="note">{text(note)}</span>{chart}</li>'
     )
 
 
-def _count_tiles(data: ReportData, words: Words, volume: Sequence[dict[str, Any]]) -> list[Html]:
-    now, before = data.current, data.previous
-    tiles = []
-    for name, field in (("Complaints", "complaints"), ("Distinct complainants", "complainants")):
-        current, previous = getattr(now, field), getattr(before, field)
-        moved = f"{change(current, previous)} on " if previous else ""
-        note = f"{moved}{words.before}: {number(previous)}"
-        tiles.append(
-            _tile(f"{name}, {words.period}", number(current), note, words, [row[field] for row in volume])
-        )
-    return tiles
-
-
-def _share_tile(
-    name: str, data: ReportData, words: Words, volume: Sequence[dict[str, Any]], part: str, of: str, note: str
-) -> Html:
-    """A share of the current period with the one before, and its course."""
-    before = share(getattr(data.previous, part), getattr(data.previous, of))
-    return _tile(
-        name,
-        share(getattr(data.current, part), getattr(data.current, of)),
-        f"{words.before}: {before}; {note}",
-        words,
-        [row[part] / row[of] if row[of] else None for row in volume],
+def tile_section(data: ReportData) -> Html:
+    """The tiles, what they mean, and their courses in figures."""
+    words = over(data)
+    meaning = table(
+        f"Key figures, {words.name}",
+        ("Metric", "Meaning", "Now", "Before", "Change"),
+        [
+            (
+                tile.metric.name,
+                tile.metric.meaning,
+                figure(tile.metric, tile.current),
+                figure(tile.metric, tile.previous),
+                _compared(tile) or UNSHOWN,
+            )
+            for tile in data.tiles
+        ],
+        words=("Meaning",),
     )
-
-
-def _negative_tile(data: ReportData, words: Words, volume: Sequence[dict[str, Any]]) -> Html:
-    now = data.current
-    note = (
-        f"sentiment known for {number(now.with_sentiment)} of {number(now.complaints)} "
-        f"({share(now.with_sentiment, now.complaints)})"
+    courses = table(
+        f"Key figures per {words.bucket}, in UTC, as drawn",
+        (words.bucket.capitalize(), *(label(tile.metric.name) for tile in data.tiles)),
+        [
+            (moment(start), *(figure(tile.metric, tile.course[index]) for tile in data.tiles))
+            for index, start in enumerate(data.starts)
+        ],
     )
-    return _share_tile("Negative share", data, words, volume, "negative", "with_sentiment", note)
-
-
-def operations_tiles(data: OperationsData) -> list[Html]:
-    volume = records(data.volume, "start")
-    surges = ordered_surges(data)
-    is_open = sum(row["status"] == "open" for row in surges)
-    active = [sum(row["started_at"] <= at["start"] <= row["last_hour_at"] for row in surges) for at in volume]
-    note = f"{counted(len(surges) - is_open, 'other')} ended lately"
-    return [
-        *_count_tiles(data, OPERATIONS, volume),
-        _tile("Open surges", number(is_open), note, OPERATIONS, active),
-        _negative_tile(data, OPERATIONS, volume),
-    ]
-
-
-def reporting_tiles(data: ReportingData) -> list[Html]:
-    volume = records(data.volume, "start")
-    return [
-        *_count_tiles(data, REPORTING, volume),
-        _share_tile(
-            "Repeat share", data, REPORTING, volume, "repeats", "complaints",
-            f"{number(data.current.repeats)} complaints raised again within a day",
-        ),
-        _negative_tile(data, REPORTING, volume),
-        _share_tile(
-            "Closed at the source", data, REPORTING, volume, "resolved", "complaints",
-            f"{number(data.current.resolved)} complaints so far",
-        ),
-    ]  # fmt: skip
+    first = data.tiles[0] if data.tiles else None
+    takeaway = (
+        f"{label(first.metric.name)} came to {figure(first.metric, first.current)} in the {words.name}; "
+        f"{words.before}: {figure(first.metric, first.previous)}."
+        if first
+        else "No metric is named for this role."
+    )
+    return section(
+        "figures",
+        "Key figures",
+        takeaway,
+        Html(f'<ul class="tiles">{join(_tile(data, tile) for tile in data.tiles)}</ul>'),
+        details("What these figures mean, and their courses", join([meaning, courses])),
+        wide=True,
+    )

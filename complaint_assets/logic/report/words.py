@@ -1,11 +1,14 @@
-"""The words of the reports: what differs between the two, and names for codes."""
+"""The words of the reports: what a page compares, how figures read, and names for codes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from .data import ReportData, records
-from .page import number
+from complaint_assets.logic.marts.metrics import Metric
+
+from .data import ReportData
+from .page import SPACE, UNSHOWN, known, number
 
 CHANNEL_NAMES = {
     "social": "Social",
@@ -16,40 +19,87 @@ CHANNEL_NAMES = {
     "survey": "Survey",
 }
 REGION_NAMES = {"unknown": "Region unknown", "other": "Other (small cells)"}
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Words:
-    """What differs between the two reports in wording and resolution."""
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """What a page compares and how fine its charts are.
 
-    title: str
-    period: str
+    Attributes:
+        name: The period reported on.
+        before: The one that it is compared with.
+        bucket: One bucket of its charts.
+        step: The length of a bucket.
+        unit, dimension: The bucket as a unit of time, and as a dimension of the metrics.
+        length: The length of the period.
+        back: How long before it the compared one lies: whole weeks, so that weekdays meet weekdays.
+        shown: What charts over time show.
+        spark: Buckets of a tile's course.
+    """
+
+    name: str
     before: str
     bucket: str
     step: timedelta
+    unit: str
+    dimension: str
+    length: timedelta
+    back: timedelta
+    shown: timedelta
     spark: int
 
 
-OPERATIONS = Words(
-    title="Complaints: operations report",
-    period="last 24 hours",
-    before="the same hours a week before",
-    bucket="hour",
-    step=timedelta(hours=1),
-    spark=72,
-)
-REPORTING = Words(
-    title="Complaints: CX report",
-    period="last 7 days",
-    before="the 7 days before",
-    bucket="day",
-    step=timedelta(days=1),
-    spark=56,
-)
+PERIODS: Mapping[str, Period] = {
+    "day": Period(
+        name="last 24 hours",
+        before="the same hours a week before",
+        bucket="hour",
+        step=HOUR,
+        unit="h",
+        dimension="event_hour",
+        length=DAY,
+        back=7 * DAY,
+        shown=14 * DAY,
+        spark=72,
+    ),
+    "week": Period(
+        name="last 7 days",
+        before="the 7 days before",
+        bucket="day",
+        step=DAY,
+        unit="D",
+        dimension="event_date",
+        length=7 * DAY,
+        back=7 * DAY,
+        shown=56 * DAY,
+        spark=56,
+    ),
+    "month": Period(
+        name="last 28 days",
+        before="the 28 days before",
+        bucket="day",
+        step=DAY,
+        unit="D",
+        dimension="event_date",
+        length=28 * DAY,
+        back=28 * DAY,
+        shown=84 * DAY,
+        spark=84,
+    ),
+}
+
+
+def over(data: ReportData) -> Period:
+    return PERIODS[data.role.report.over]
+
+
+def title_of(data: ReportData) -> str:
+    return f"Complaints: report for {data.role.audience}"
 
 
 def label(code: str) -> str:
-    """A code of the taxonomy as words."""
+    """A code of the taxonomy, or the name of a metric, as words."""
     words = code.replace("_", " ").replace(".", ": ")
     return words[:1].upper() + words[1:]
 
@@ -62,18 +112,29 @@ def region_name(data: ReportData, code: str) -> str:
     return data.region_names.get(code, REGION_NAMES.get(code, code))
 
 
-def counted(value: int, one: str, many: str = "") -> str:
+def counted(value: float, one: str, many: str = "") -> str:
     """A number with its noun."""
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
 
 
+def percent(value: Any) -> str:
+    """A share from 0 to 1, as people read it."""
+    if not known(value):
+        return UNSHOWN
+    return f"{value:.1%}" if 0 < value < 0.1 else f"{value:.0%}"
+
+
+def figure(metric: Metric, value: Any) -> str:
+    """A value of ``metric`` in its unit."""
+    if metric.unit == "share":
+        return percent(value)
+    if metric.unit == "hours" and known(value):
+        return f"{number(value, metric.decimals)}{SPACE}h"
+    return number(value, metric.decimals)
+
+
 def ordered_surges(data: ReportData) -> list[dict[str, Any]]:
     """Open surges first, the worst first, then the latest."""
-    found = records(data.surges, "surge_id")
+    found = data.rows("surges", "surge_id")
     found.sort(key=lambda row: row["started_at"], reverse=True)
     return sorted(found, key=lambda row: (row["status"] != "open", row["severity"]))
-
-
-def is_overdue(data: ReportData, row: dict[str, Any]) -> bool:
-    last = row["last_received_at"]
-    return last is None or data.as_of - last > timedelta(hours=float(row["stale_after_hours"]))
