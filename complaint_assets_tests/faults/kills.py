@@ -35,7 +35,7 @@ def failpoints() -> list[str]:
     found: list[str] = []
     for folder in ("resources", "complaint_assets"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
-            found += re.findall(r'failpoint\("([a-z0-9_.]+)"\)', path.read_text())
+            found += re.findall(r'failpoint\("([a-z0-9_]+\.[a-z0-9_]+)"\)', path.read_text())
     return found
 
 
