@@ -8,14 +8,15 @@ Everything else that this product stores can be made again from here.
 import hashlib
 import io
 import json
-import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from resources.failpoints import failpoint
-from resources.object_store import SPOOL_BYTES, open_store, read, spooled_sha256
+from resources.object_store import open_store, read
 
 NAME_REUSED = "name_reused"
 """Flag of an object whose name had come before with other bytes."""
@@ -168,42 +169,37 @@ class Lake:
         Raises:
             WrongBytes: they are not the promised ones.
         """
-        with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
-            sha256, size = spooled_sha256(stream, cast("BinaryIO", spool))
+        with self._store.staged(stream) as staged, ThreadPoolExecutor(max_workers=2) as beside:
+            sha256 = staged.sha256
             failpoint("land.spooled")
             if promised is not None and sha256 != promised:
-                raise WrongBytes(f"{channel}/{source}: a file of {size} bytes does not match its checksum")
+                raise WrongBytes(f"{channel}/{source}: a file of {staged.size} bytes does not match its checksum")
             claim = self._claim(
                 content_key(channel, source, sha256), {"slot": slot, "received_at": received_at, "name": name}
             )
             failpoint("land.claimed")
-            slot, received_at = claim["slot"], datetime.fromisoformat(claim["received_at"])
-            first = self._claim_name(channel, source, name, sha256)
-            if claim["name"] != name:
-                name = claim["name"]
-                first = self._claim_name(channel, source, name, sha256)
-            failpoint("land.named")
-            suffix = "".join(c for c in PurePosixPath(name).suffix.lower() if c.isalnum() or c == ".")[:12]
-            key = f"raw/channel={channel}/source={source}/slot={slot}/{sha256}{suffix}"
-            item = RawObject(
-                channel,
-                source,
-                slot,
-                sha256,
-                name,
-                key,
-                size,
-                received_at,
-                () if first == sha256 else (NAME_REUSED,),
-            )
+            suffix = PurePosixPath(claim["name"]).suffix.lower()
+            suffix = "".join(c for c in suffix if c.isalnum() or c == ".")[:12]
+            key = f"raw/channel={channel}/source={source}/slot={claim['slot']}/{sha256}{suffix}"
+            at = datetime.fromisoformat(claim["received_at"])
+            item = RawObject(channel, source, claim["slot"], sha256, claim["name"], key, staged.size, at)
             standing = read(self._store, receipt_key(item))
+            # Bytes, mark and names become durable side by side: each waits for the disk most of the time.
+            waiting: list[Future[Any]] = []
+            if standing is None:
+                # The mark goes first: from then on the slot is known to hold something that no manifest lists.
+                marking = partial(self._store.put_if_absent, mark_key(item), io.BytesIO(b""))
+                waiting = [beside.submit(staged.sync), beside.submit(marking)]
+            firsts = [self._claim_name(channel, source, one, sha256) for one in dict.fromkeys((name, item.name))]
+            failpoint("land.named")
             if standing is not None:
                 return Landed(_object(json.loads(standing)), new=False)
-            # The mark goes first: from now on the slot is known to hold something that no manifest lists.
-            self._store.put_if_absent(mark_key(item), io.BytesIO(b""))
+            if firsts[-1] != sha256:
+                item = replace(item, flags=(NAME_REUSED,))
+            for one in waiting:
+                one.result()
             failpoint("land.marked")
-            spool.seek(0)
-            self._store.put_if_absent(key, cast("BinaryIO", spool))
+            self._store.put_staged(key, staged)
             failpoint("land.stored")
             new = self._store.put_if_absent(receipt_key(item), io.BytesIO(_canonical(asdict(item))))
             failpoint("land.receipted")

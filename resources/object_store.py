@@ -3,10 +3,9 @@
 import hashlib
 import io
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -35,8 +34,35 @@ class ObjectInfo:
     version: str
 
 
+@dataclass
+class Staged:
+    """Bytes that wait to be given a key: SHA-256 (hex), size, and where they wait."""
+
+    sha256: str
+    size: int
+    file: BinaryIO
+    path: Path | None = None
+    synced: bool = False
+
+    def sync(self) -> None:
+        """Make the bytes themselves durable, which takes longest; safe beside other work, in a thread."""
+        if self.path and not self.synced:
+            failpoint("store.before_fsync")
+            os.fsync(self.file.fileno())
+            failpoint("store.fsynced")
+            self.synced = True
+
+
 class ObjectStore(Protocol):
     """What lake and inbox need of a store."""
+
+    def staged(self, stream: BinaryIO) -> AbstractContextManager[Staged]:
+        """The bytes of ``stream``, copied and hashed in one pass; they are gone at the end of the block."""
+        ...
+
+    def put_staged(self, key: str, staged: Staged) -> bool:
+        """Give staged bytes their key, durably; False, and nothing changed, if the key exists."""
+        ...
 
     def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
         """Store the bytes durably; False, and nothing changed, if the key exists."""
@@ -99,7 +125,7 @@ def checked(key: str) -> str:
 
 
 class FolderStore:
-    """A folder. A write is a temporary file, fsync, link or rename, fsync of the folder."""
+    """A folder. A write is a temporary file beside everything, fsync, link or rename, fsync of the folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -107,50 +133,56 @@ class FolderStore:
     def _path(self, key: str) -> Path:
         return self._root / checked(key)
 
-    def _written(self, folder: Path, stream: BinaryIO) -> Path:
-        _make_folder(folder)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=TEMPORARY[0], suffix=TEMPORARY[1])
+    @contextmanager
+    def staged(self, stream: BinaryIO) -> Iterator[Staged]:
+        _make_folder(self._root)
+        handle, name = tempfile.mkstemp(dir=self._root, prefix=TEMPORARY[0], suffix=TEMPORARY[1])
         try:
             failpoint("store.file_made")
             with os.fdopen(handle, "wb") as file:
-                shutil.copyfileobj(stream, file, COPY_BYTES)
-                failpoint("store.bytes_written")
+                sha256, size = spooled_sha256(stream, file)
                 file.flush()
-                failpoint("store.before_fsync")
-                os.fsync(file.fileno())
-                failpoint("store.fsynced")
-        except BaseException:
-            Path(name).unlink()
-            raise
-        return Path(name)
+                failpoint("store.bytes_written")
+                yield Staged(sha256, size, file, Path(name))
+        finally:
+            Path(name).unlink(missing_ok=True)
+        failpoint("store.temporary_removed")
 
-    def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
+    def put_staged(self, key: str, staged: Staged) -> bool:
         path = self._path(key)
         if path.exists():
             return False
-        temporary = self._written(path.parent, stream)
+        _make_folder(path.parent)
+        staged.sync()
+        assert staged.path  # noqa: S101 - staged here
+        staged.path.chmod(0o444)
+        failpoint("store.before_link")
         try:
-            temporary.chmod(0o444)
-            failpoint("store.before_link")
-            os.link(temporary, path)
-            failpoint("store.linked")
+            os.link(staged.path, path)
         except FileExistsError:
             return False
-        finally:
-            temporary.unlink()
-        failpoint("store.temporary_removed")
+        failpoint("store.linked")
         _sync_folder(path.parent)
         failpoint("store.link_synced")
         return True
 
+    def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
+        if self._path(key).exists():
+            return False
+        with self.staged(stream) as staged:
+            return self.put_staged(key, staged)
+
     def put(self, key: str, data: bytes) -> None:
         path = self._path(key)
-        temporary = self._written(path.parent, io.BytesIO(data))
-        failpoint("store.before_rename")
-        temporary.replace(path)
-        failpoint("store.renamed")
-        _sync_folder(path.parent)
-        failpoint("store.rename_synced")
+        with self.staged(io.BytesIO(data)) as staged:
+            _make_folder(path.parent)
+            staged.sync()
+            assert staged.path  # noqa: S101 - staged here
+            failpoint("store.before_rename")
+            staged.path.replace(path)
+            failpoint("store.renamed")
+            _sync_folder(path.parent)
+            failpoint("store.rename_synced")
 
     def open(self, key: str) -> BinaryIO:
         return self._path(key).open("rb")
@@ -246,6 +278,16 @@ class S3Store:
         import boto3
 
         return boto3.client("s3", config=aws_config())
+
+    @contextmanager
+    def staged(self, stream: BinaryIO) -> Iterator[Staged]:
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+            file = cast("BinaryIO", spool)
+            yield Staged(*spooled_sha256(stream, file), file)
+
+    def put_staged(self, key: str, staged: Staged) -> bool:
+        staged.file.seek(0)
+        return self.put_if_absent(key, staged.file)
 
     def put_if_absent(self, key: str, stream: BinaryIO) -> bool:
         from botocore.exceptions import ClientError

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from complaint_assets.logic.raw.batch import as_objects
 from complaint_assets.logic.standardised.contract import Contract
 from complaint_assets.partitions import slot_at
+from resources.failpoints import failpoint
 from resources.lake import Lake
 from resources.queue import LEASE_SECONDS, Message, Queue, held
 
@@ -31,10 +32,13 @@ def drain(queue: Queue, lake: Lake, channel: str, contracts: Mapping[tuple[str, 
         messages = queue.receive(channel, BATCH_MESSAGES, LEASE_SECONDS)
         if not messages:
             break
+        failpoint("drain.leased")
         known = [message for message in messages if (channel, message.source) in contracts]
         with held(queue, channel, known, LEASE_SECONDS):
             store(lake, channel, known, contracts)
+        failpoint("drain.stored")
         queue.ack(channel, known)
+        failpoint("drain.acknowledged")
         taken += len(known)
     return taken
 

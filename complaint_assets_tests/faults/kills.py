@@ -35,7 +35,7 @@ def failpoints() -> list[str]:
     found: list[str] = []
     for folder in ("resources", "complaint_assets"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
-            found += re.findall(r'failpoint\("([a-z0-9_.]+)"\)', path.read_text())
+            found += re.findall(r'failpoint\("([a-z0-9_]+\.[a-z0-9_]+)"\)', path.read_text())
     return found
 
 
@@ -108,7 +108,7 @@ def kill_landing(folder: Path, trials: int) -> Result:
     "kill-landing-random",
     "kill at a random moment while files are landed and sealed, again and again in one home",
     "the same",
-    trials=400,
+    trials=440,
     quick=12,
 )
 def kill_landing_at_random(folder: Path, trials: int) -> Result:
@@ -241,7 +241,7 @@ def kill_run(folder: Path, trials: int) -> Result:
     "kill-run-random",
     "kill at a random moment of a whole `complaints run`, up to marts and reports, again and again in one home",
     "the same, for the published marts too; no run stays STARTED",
-    trials=100,
+    trials=60,
 )
 def kill_run_at_random(folder: Path, trials: int) -> Result:
     """Up to eight kills, then a recovery that is checked: ``trials`` counts kills."""

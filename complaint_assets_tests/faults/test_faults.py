@@ -30,6 +30,18 @@ def test_there_are_at_least_sixty_failpoints_and_each_name_is_used_once() -> Non
     assert len(set(names)) == len(names)
 
 
+TRIED = (
+    *("store", "land", "seal", "s3", "replace", "retire", "remove", "drain", "raw", "vault", "standardised"),
+    *("complaints", "enriched", "facts", "metrics", "tables", "ledger", "warehouse", "publish", "report"),
+    *("notifier", "classifications", "taxonomy"),
+)
+"""Kinds of failpoints for which a row goes through all that there are."""
+
+
+def test_every_kind_of_failpoint_has_a_row_that_kills_there() -> None:
+    assert {name.partition(".")[0] for name in failpoints()} == set(TRIED)
+
+
 def test_a_failpoint_kills_at_the_passage_that_is_named_and_not_in_production() -> None:
     script = "from resources.failpoints import failpoint\nfor n in range(5): failpoint('x'); print(n, flush=True)"
 

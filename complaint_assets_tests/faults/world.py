@@ -1,4 +1,4 @@
-"""Rows: faults of the world: files cut, clocks wrong, partners that refuse, queues that repeat themselves."""
+"""Rows: faults of the world: files cut, clocks wrong, partners that refuse or fail."""
 
 import gzip
 import hashlib
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,11 @@ TESTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
             f"{STORE_FAULTS}::test_an_sqs_that_fails_twice_and_recovers_delivers_every_message_once",
             "resources/test_capture.py::test_a_queue_that_is_down_keeps_no_file_waiting",
         ),
+    ),
+    "kill-rules": (
+        "kill -9 while rules are applied: audited, copied, results of the former rules kept, tables stored",
+        "no reader sees two versions mixed, and the next run finishes",
+        ("taxonomy/test_changes.py::test_a_kill_never_mixes_versions_and_the_next_run_finishes",),
     ),
     "endpoint-down": (
         "the alert endpoint is down for six hours, refuses, hangs, drips",
@@ -248,100 +253,3 @@ def cut_everywhere(folder: Path, step: int) -> dict[str, Any]:
         "smallest": min(sizes),
         "largest": max(sizes),
     }
-
-
-# A queue that delivers everything again
-
-
-@row(
-    "queue-redelivers",
-    "the queue delivers every message again and again, in other batches each time: spool and SQS (on loopback)",
-    "as many complaints as messages, each made of all deliveries of it that were taken in",
-    trials=3000,
-    quick=300,
-)
-def queue_redelivers(folder: Path, trials: int) -> Result:
-    """Few through SQS, whose stand-in goes through all messages at every request; ``trials`` counts messages."""
-    result = Result()
-    for kind, messages in (("spool", trials - trials // 20), ("sqs", trials // 20)):
-        place = folder / kind
-        found = run(
-            lambda kind=kind, place=place, messages=messages: redeliver(kind, place, messages), place
-        ).value
-        result.trials += found["sent"]
-        result.lost += found["sent"] - found["complaints"]
-        result.duplicated += found["complaints"] - found["distinct"]
-        kept = found["complaints"] == found["distinct"] == found["sent"] and found["left"] == 0
-        if not kept or found["merged"] != found["delivered"] or found["delivered"] < 2 * found["sent"]:
-            result.problems.append(f"{kind}: {found}")
-        result.note += f"{', ' if result.note else ''}{found['delivered']:,} deliveries by {kind}"
-    return result
-
-
-def redeliver(kind: str, place: Path, messages: int) -> dict[str, int]:
-    """Each message delivered at least three times, at most once too seldom to become a dead letter."""
-    import random
-
-    import pyarrow.compute as pc
-
-    from complaint_assets.assets.complaints import unify
-    from complaint_assets.assets.standardised import STANDARDISED, standardise_slots
-    from complaint_assets.capture.drain import store
-    from complaint_assets.cli.common import stores
-    from complaint_assets.contracts import load_contracts
-    from complaint_assets.logic.standardised.identify import Keys
-    from complaint_assets_tests.faults.orders import START, message
-    from resources import queue_sqs
-    from resources.queue import open_queue
-
-    if kind == "sqs":
-        queue_sqs.POLL_SECONDS = 0
-        sqs_on_loopback()
-    home, contracts, rng = stores(), load_contracts([]), random.Random(8)
-    queue = open_queue(str(place / "queue.db") if kind == "spool" else "sqs://again")
-    bodies = [message(n, START + timedelta(hours=12)).rstrip() for n in range(messages)]
-    for first in range(0, messages, 100):
-        queue.send("sms", "gateway", bodies[first : first + 100])
-    for last in (False, False, True):
-        held = []
-        while batch := queue.receive("sms", rng.randrange(1, messages // 4), 60):
-            store(home.lake, "sms", batch, contracts)
-            if last:
-                queue.ack("sms", batch)
-            held.append(batch)
-        for batch in [] if last else held:
-            queue.extend("sms", batch, 0)  # their lease ends unacknowledged
-    for slot in home.lake.unsealed("sms"):
-        home.lake.seal("sms", slot)
-        standardise_slots(home, "sms", [slot], contracts, Keys(home.vault.secret))
-    delivered = home.tables.scan("standardised", STANDARDISED, columns=["slot"]).num_rows
-    found = unify(home.tables, [START.date()], [])
-    depth = queue.depth("sms")
-    return {
-        "sent": messages,
-        "delivered": delivered,
-        "complaints": found.num_rows,
-        "merged": pc.sum(found["deliveries"]).as_py() or 0,
-        "distinct": pc.count_distinct(found["complaint_id"]).as_py(),
-        "left": depth.waiting + depth.leased + depth.dead,
-    }
-
-
-def sqs_on_loopback() -> None:
-    """A server in a thread of this process, found through the usual AWS settings."""
-    import os
-    import threading
-
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
-
-    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    os.environ.update(
-        AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.server_port}",
-        AWS_ACCESS_KEY_ID="nobody",
-        AWS_SECRET_ACCESS_KEY="nothing",  # noqa: S106
-        AWS_DEFAULT_REGION="us-east-1",
-        AWS_EC2_METADATA_DISABLED="true",
-        NO_PROXY="127.0.0.1",
-    )
