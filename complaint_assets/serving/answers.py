@@ -184,7 +184,8 @@ def answer(stores: Stores, warehouse: Warehouse, question: Question) -> Answer:
         raise BadQuestion("subscribers by region are not known: give them in the file COMPLAINTS_CALENDAR")
     with warehouse.session() as session:
         table = source(stores, warehouse, session, metric.of)
-        found = metrics.answer(metric.name, table, asked, by, subscribers).limit(MOST_ROWS + 1).to_pyarrow()
+        rows = metrics.answer(metric.name, table, asked, by, subscribers, people=role.small_cell > 0)
+        found = rows.limit(MOST_ROWS + 1).to_pyarrow()
         versions: list[str] = []
         if metric.of in ("facts", "backlog"):
             rows = metrics.rows_of(metric.of, table, asked)

@@ -190,6 +190,8 @@ class Metrics:
         asked: Slice,
         by: Sequence[str] | None = None,
         subscribers: Mapping[str, float] | None = None,
+        *,
+        people: bool = True,
     ) -> ibis.Table:
         """The metric per group: columns ``by``, the metric, those beside it, and ``people`` where rows are theirs.
 
@@ -199,13 +201,14 @@ class Metrics:
             asked: period and filters.
             by: dimensions; None = the metric's own.
             subscribers: by region.
+            people: whether to count them, which takes longer than most metrics.
 
         Raises:
             ValueError: no such metric or dimension.
         """
         metric = self[name]
         by = [_dimension(metric.of, one) for one in (metric.by if by is None else by)]
-        of_people = metric.of in ("facts", "backlog")
+        of_people = people and metric.of in ("facts", "backlog")
         needed = self.needed([name, *metric.beside]) | set(by) | ({"complainant"} if of_people else set())
         rows = self.rows_of(metric.of, table, asked, needed)
         now = asked.now or asked.end
