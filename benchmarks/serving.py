@@ -73,7 +73,7 @@ def marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def queries(connection: duckdb.DuckDBPyConnection, folder: Path, repeats: int = 7) -> None:
     """The questions of a dashboard, interleaved with the same in plain SQL over Parquet.
 
-    Each is asked as a role does whose small cells are shown, and as one does of whose answers the people are counted.
+    Each is asked as a role does whose small cells are shown, and as one does in whose answers people are counted.
     """
     path = folder / "facts.parquet"
     connection.execute(f"COPY large TO '{path}'")
