@@ -19,6 +19,7 @@ from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import DIMENSIONS, PEOPLE, TABLES, Metric
 from complaint_assets.logic.marts.regulator import form, regulator_rows
 from complaint_assets.logic.marts.roles import Role, withheld
+from complaint_assets.logic.surges.calendar import subscribers_on
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.surges import Surges
@@ -281,7 +282,7 @@ def regulator_answer(
         raise BadQuestion(f"the first day {first} lies after the last {last}: swap them")
     if asked.end > role.end(as_of):
         raise BadQuestion(f"{last} is not closed yet: the data is whole up to {as_of or 'never'}")
-    subscribers = sum(load_calendar(settings().calendar).subscribers.values())
+    subscribers = sum(subscribers_on(load_calendar(settings().calendar).subscribers, last).values())
     categories = load_rules(settings().country).categories
     try:
         columns = ["code", *form(regulator).columns]
