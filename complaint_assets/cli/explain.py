@@ -6,21 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from complaint_assets.cli.common import AsJson, WrongUse, err, show, stores, warehouse
-from complaint_assets.cli.kpi import AsOf, By, First, Last, RoleName, Where, question
+from complaint_assets.cli.kpi import asks
 from complaint_assets.cli.show import PLACE, print_original, raw_object
 
 app = typer.Typer()
 
 
 @app.command()
+@asks
 def explain(
-    metric: Annotated[str, typer.Argument(help="Metric of complaints; `complaints metrics` lists them.")],
-    by: By = None,
-    first: First = None,
-    last: Last = None,
-    where: Where = None,
-    as_of: AsOf = None,
-    role: RoleName = "operations",
+    asked: Any,
     raw: Annotated[
         bool, typer.Option("--raw", help="Print the original bytes; they hold personal data. Roles that may only.")
     ] = False,
@@ -32,7 +27,6 @@ def explain(
     from complaint_assets.serving.answers import BadQuestion, Denied, behind
 
     home = stores()
-    asked = question(metric, by, first, last, where, as_of, role)
     try:
         found = behind(home, warehouse(), asked, most, raw=raw)
     except (BadQuestion, Denied) as error:
@@ -59,9 +53,9 @@ def explain(
         for row in deliveries
     ]
     if as_json:
-        told = {"metric": metric, "total": found.total, "complaints": found.complaints, "deliveries": places}
+        told = {"metric": asked.metric, "total": found.total, "complaints": found.complaints, "deliveries": places}
         typer.echo(json.dumps(told, default=str, indent=2))
         return
-    show(found.complaints, False, f"{metric}: {len(ids)} of {found.total} complaints")
+    show(found.complaints, False, f"{asked.metric}: {len(ids)} of {found.total} complaints")
     show(places, False, "Where they lie in the raw lake")
     err.print("original bytes: --raw --role privacy; one complaint: complaints show ID", highlight=False)

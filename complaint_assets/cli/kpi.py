@@ -1,8 +1,11 @@
 """``complaints kpi``, ``sql`` and ``metrics``: numbers, by the one definition of each."""
 
+import inspect
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -22,26 +25,26 @@ class Format(StrEnum):
     json = "json"
 
 
-By = Annotated[str | None, typer.Option(help="Dimensions, separated by commas; default: the metric's own.")]
-First = Annotated[
-    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; default: 7 days.")
-]
-Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")]
-Where = Annotated[list[str] | None, typer.Option(help="dimension=value, or dimension=value|value; repeatable.")]
 AsOf = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As it stood at the end of that day.")]
-RoleName = Annotated[str, typer.Option(help="Role that asks; see roles.yaml.")]
+DAYS = ["%Y-%m-%d"]
 
 
 def question(
-    metric: str,
-    by: str | None,
-    first: datetime | None,
-    last: datetime | None,
-    where: list[str] | None,
-    as_of: datetime | None,
-    role: str,
+    metric: Annotated[str, typer.Argument(help="Metric; `complaints metrics` lists them.")],
+    by: Annotated[
+        str | None, typer.Option(help="Dimensions, separated by commas; default: the metric's own.")
+    ] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=DAYS, help="First day; default: 7 days.")
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=DAYS, help="Last day, included.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="dimension=value, or dimension=value|value; repeatable.")
+    ] = None,
+    as_of: AsOf = None,
+    role: Annotated[str, typer.Option(help="Role that asks; see roles.yaml.")] = "operations",
 ) -> Any:
-    """The question that the options ask.
+    """The question that these options ask.
 
     Raises:
         WrongUse: a filter is no dimension=value.
@@ -67,20 +70,29 @@ def question(
     )
 
 
+def asks(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the options of ``question``; what they ask reaches it as ``asked``."""
+    shared = inspect.signature(question).parameters
+    own = [one for one in inspect.signature(command).parameters.values() if one.name != "asked"]
+
+    @wraps(command)
+    def asking(**given: Any) -> None:
+        asked = question(**{name: given.pop(name) for name in shared})
+        command(asked=asked, **given)
+
+    asking.__signature__ = inspect.Signature([*shared.values(), *own])  # type: ignore[attr-defined]
+    return asking
+
+
 def _today(as_of: datetime | None) -> date:
     """The day that the data reaches into."""
     return ((as_of or datetime.now(UTC)) - timedelta(microseconds=1)).date()
 
 
 @app.command()
+@asks
 def kpi(
-    metric: Annotated[str, typer.Argument(help="Metric; `complaints metrics` lists them.")],
-    by: By = None,
-    first: First = None,
-    last: Last = None,
-    where: Where = None,
-    as_of: AsOf = None,
-    role: RoleName = "operations",
+    asked: Any,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
     as_json: AsJson = False,
 ) -> None:
@@ -89,7 +101,7 @@ def kpi(
     from complaint_assets.serving.answers import BadQuestion, Denied, answer
 
     try:
-        found = answer(stores(), warehouse(), question(metric, by, first, last, where, as_of, role))
+        found = answer(stores(), warehouse(), asked)
     except (BadQuestion, Denied) as error:
         raise WrongUse(str(error)) from None
     about = found.about()

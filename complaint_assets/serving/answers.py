@@ -19,6 +19,7 @@ from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import DIMENSIONS, PEOPLE, TABLES, Metric
 from complaint_assets.logic.marts.regulator import form, regulator_rows
 from complaint_assets.logic.marts.roles import Role, withheld
+from complaint_assets.logic.surges.calendar import subscribers_on
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.surges import Surges
@@ -184,7 +185,8 @@ def answer(stores: Stores, warehouse: Warehouse, question: Question) -> Answer:
         raise BadQuestion("subscribers by region are not known: give them in the file COMPLAINTS_CALENDAR")
     with warehouse.session() as session:
         table = source(stores, warehouse, session, metric.of)
-        found = metrics.answer(metric.name, table, asked, by, subscribers).limit(MOST_ROWS + 1).to_pyarrow()
+        rows = metrics.answer(metric.name, table, asked, by, subscribers, people=role.small_cell > 0)
+        found = rows.limit(MOST_ROWS + 1).to_pyarrow()
         versions: list[str] = []
         if metric.of in ("facts", "backlog"):
             rows = metrics.rows_of(metric.of, table, asked)
@@ -280,7 +282,7 @@ def regulator_answer(
         raise BadQuestion(f"the first day {first} lies after the last {last}: swap them")
     if asked.end > role.end(as_of):
         raise BadQuestion(f"{last} is not closed yet: the data is whole up to {as_of or 'never'}")
-    subscribers = sum(load_calendar(settings().calendar).subscribers.values())
+    subscribers = sum(subscribers_on(load_calendar(settings().calendar).subscribers, last).values())
     categories = load_rules(settings().country).categories
     try:
         columns = ["code", *form(regulator).columns]

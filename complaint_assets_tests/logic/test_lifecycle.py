@@ -152,6 +152,8 @@ def test_a_holiday_is_like_the_day_that_the_file_names() -> None:
         {"holidays": [{"date": date(2026, 1, 1), "like": "funday"}]},
         {"holidays": [{"date": date(2026, 1, 1), "factor": 0}]},
         {"subscribers": {"NG-LA": -5}},
+        {"subscribers": {"NG-LA": {"2026-10": 0}}},
+        {"subscribers": {"NG-LA": {"2026-13": 5}}},
     ],
 )
 def test_a_wrong_calendar_is_refused_with_its_place(content: dict[str, object]) -> None:

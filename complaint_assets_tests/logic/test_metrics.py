@@ -14,6 +14,7 @@ from complaint_assets.logic.marts.marts import figures, restatements
 from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import DIMENSIONS
 from complaint_assets.logic.report.figures import Asking
+from complaint_assets.logic.surges.calendar import Calendar
 from complaint_assets.metrics import MetricError, load_metrics
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.standardised import Intake
@@ -27,7 +28,7 @@ DAY = date(2026, 11, 10)
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 WEEK = Slice.days(DAY, DAY + timedelta(days=6))
-SUBSCRIBERS = {"NG-LA": 200_000.0, "NG-KN": 50_000.0}
+SUBSCRIBERS = {date.min: {"NG-LA": 200_000.0, "NG-KN": 50_000.0}}
 
 
 def fact(number: int, **changes: Any) -> dict[str, Any]:
@@ -118,6 +119,24 @@ def test_rate_takes_complaints_and_subscribers_of_the_same_regions(engine: ibis.
     by_region = METRICS.answer("complaints_per_100k", table(engine, rows), WEEK, ["region"], SUBSCRIBERS)
     found = {row["region"]: row["complaints_per_100k"] for row in by_region.to_pyarrow().to_pylist()}
     assert found == {"NG-LA": 1.0, "NG-KN": 2.0}
+
+
+def test_rate_takes_the_subscribers_of_the_month_of_each_row_or_of_the_last_day(engine: ibis.BaseBackend) -> None:
+    months = {"NG-LA": {"2026-10": 100_000, "2026-11": 200_000}, "NG-KN": {"2026-11": 50_000}, "NG-OY": 10}
+    known = Calendar.of({"subscribers": months}).subscribers
+    days = [datetime(2026, month, 10, tzinfo=UTC) for month in (9, 10, 11, 12)]
+    rows = [fact(n, occurred_at=day) for n, day in enumerate(days)]
+    asked = Slice.days(date(2026, 9, 1), date(2026, 12, 31), filters={"region": ("NG-LA",)})
+
+    def told(*by: str) -> list[Any]:
+        found = (
+            METRICS.answer("complaints_per_100k", table(engine, rows), asked, by, known).to_pyarrow().to_pylist()
+        )
+        return [row["complaints_per_100k"] for row in found]
+
+    # September comes before all that is known, December after it: the first and the last known number hold.
+    assert told("month") == told("event_date", "region") == told("region", "month") == [1.0, 1.0, 0.5, 0.5]
+    assert told() == told("region") == [2.0]  # 4 complaints of the 200,000 of December
 
 
 def test_a_repeat_is_the_same_subject_on_the_same_category_within_the_days_also_from_before_the_period(

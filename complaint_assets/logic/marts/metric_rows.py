@@ -62,9 +62,11 @@ class Terms:
 def facts_rows(facts: ibis.Table, asked: Slice, needed: set[str], terms: Terms) -> ibis.Table:
     """Contacts of the period (``ComplaintFacts``), with the derived columns among ``needed``."""
     facts = _as_known(facts, asked.known_by)
+    rows = between(facts, asked.start, asked.end)
     if needed & set(_HISTORY):
-        facts = _history(between(facts, asked.start - timedelta(days=terms.look_back_days + 1), asked.end), terms)
-    return _derived(between(facts, asked.start, asked.end), needed, terms)
+        first = asked.start - timedelta(days=terms.look_back_days + 1)
+        rows = _history(rows, between(facts, first, asked.end), asked.start, terms)
+    return _derived(rows, needed, terms)
 
 
 def backlog_rows(facts: ibis.Table, asked: Slice, needed: set[str], terms: Terms) -> ibis.Table:
@@ -109,23 +111,33 @@ def _derived(rows: ibis.Table, needed: set[str], terms: Terms) -> ibis.Table:
     return rows
 
 
-def _history(facts: ibis.Table, terms: Terms) -> ibis.Table:
-    """What the same subject's complaint before tells; nothing else is looked at, so others get nulls."""
-    counts = facts.is_complaint & facts.subject_id.notnull()
+def _history(rows: ibis.Table, known: ibis.Table, start: datetime, terms: Terms) -> ibis.Table:
+    """``rows`` with what the same subject's complaint before tells, found in ``known``; others get nulls.
+
+    Only what the subjects of ``rows`` said of the same category is put in order: the rest could be no predecessor.
+    """
+
+    def counts(table: ibis.Table) -> ibis.Value:
+        return table.is_complaint & table.subject_id.notnull()
+
+    ours = rows.filter(counts(rows)).select("subject_id", "category").distinct()
+    matters = known.filter(counts(known)).semi_join(ours, ["subject_id", "category"])
     before = ibis.window(
-        group_by=[counts, facts.subject_id, facts.category], order_by=[facts.occurred_at, facts.complaint_id]
+        group_by=[matters.subject_id, matters.category], order_by=[matters.occurred_at, matters.complaint_id]
     )
-    facts = facts.mutate(
-        counts=counts,
-        previous=facts.occurred_at.lag().over(before),
-        settled=facts.resolved_at.lag().over(before),
+    told = matters.mutate(
+        previous=matters.occurred_at.lag().over(before), settled=matters.resolved_at.lag().over(before)
     )
-    since = (facts.occurred_at.epoch_seconds() - facts.previous.epoch_seconds()) / _DAY_SECONDS
-    after = (facts.occurred_at.epoch_seconds() - facts.settled.epoch_seconds()) / _DAY_SECONDS
-    return facts.mutate(
-        days_since_previous=ibis.ifelse(facts.counts, since, None),
-        reopened=facts.counts & after.between(0, terms.reopen_days).fill_null(False),
-    ).drop("counts", "previous", "settled")
+    told = told.filter(told.occurred_at >= start)
+    since = (told.occurred_at.epoch_seconds() - told.previous.epoch_seconds()) / _DAY_SECONDS
+    after = (told.occurred_at.epoch_seconds() - told.settled.epoch_seconds()) / _DAY_SECONDS
+    told = told.mutate(
+        days_since_previous=since, reopened=after.between(0, terms.reopen_days).fill_null(False)
+    ).drop("previous", "settled")
+    others = rows.filter(~counts(rows)).mutate(
+        days_since_previous=ibis.null("float64"), reopened=ibis.literal(False)
+    )
+    return told.union(others)
 
 
 def between(table: ibis.Table, start: datetime, end: datetime) -> ibis.Table:

@@ -5,11 +5,13 @@ What a metric means is told in ``complaint_assets/metrics/metrics.yaml``; here i
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from math import ceil
 from typing import Any
 
 import ibis
+
+from complaint_assets.logic.surges.calendar import Subscribers, subscribers_on
 
 from .metric_rows import Slice, Terms, backlog_rows, facts_rows, intake_rows, surges_rows
 
@@ -38,6 +40,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "intake": ("slot_day", "channel", "source"),
 }
 """What each kind of rows can be broken down and filtered by."""
+_TIMES = ("month", "week", "event_date", "event_hour")
 _ROWS = {"facts": facts_rows, "backlog": backlog_rows, "surges": surges_rows, "intake": intake_rows}
 TABLES: Mapping[str, str] = {"facts": "complaint_facts", "backlog": "complaint_facts", "surges": "surges"}
 """Which table of the warehouse each kind of rows is made from; ``intake`` is of the lake."""
@@ -189,7 +192,9 @@ class Metrics:
         table: ibis.Table,
         asked: Slice,
         by: Sequence[str] | None = None,
-        subscribers: Mapping[str, float] | None = None,
+        subscribers: Subscribers | None = None,
+        *,
+        people: bool = True,
     ) -> ibis.Table:
         """The metric per group: columns ``by``, the metric, those beside it, and ``people`` where rows are theirs.
 
@@ -198,22 +203,21 @@ class Metrics:
             table: the table of its rows (``TABLES``).
             asked: period and filters.
             by: dimensions; None = the metric's own.
-            subscribers: by region.
+            subscribers: by month and region; a row takes those of its month, else those of the last day.
+            people: whether to count them, which takes longer than most metrics.
 
         Raises:
             ValueError: no such metric or dimension.
         """
         metric = self[name]
         by = [_dimension(metric.of, one) for one in (metric.by if by is None else by)]
-        of_people = metric.of in ("facts", "backlog")
+        of_people = people and metric.of in ("facts", "backlog")
         needed = self.needed([name, *metric.beside]) | set(by) | ({"complainant"} if of_people else set())
         rows = self.rows_of(metric.of, table, asked, needed)
         now = asked.now or asked.end
-        known = subscribers or {}
+        known = _of_regions(subscribers or {}, asked.filters.get("region"))
         if metric.kind == "per_subscribers":
-            wanted = asked.filters.get("region")
-            known = {region: n for region, n in known.items() if wanted is None or region in wanted}
-            rows = rows.filter(rows.region.isin(list(known)))
+            rows = rows.filter(rows.region.isin(list(subscribers_on(known, asked.last_day))))
         plain = self.parts(metric)[0] if metric.kind in ("share", "per_subscribers") else name
         cells = {name: self.measure(plain, rows, now)}
         cells |= {one: self.measure(one, rows, now) for one in metric.beside}
@@ -224,16 +228,35 @@ class Metrics:
             whole = result[name].sum().over(ibis.window())
             result = result.mutate((result[name] / whole.nullif(0)).round(metric.decimals).name(name))
         elif metric.kind == "per_subscribers":
-            of_group = (
-                ibis.cases(*((result.region == region, n) for region, n in known.items()), else_=None)
-                if "region" in by and known
-                else ibis.literal(sum(known.values()) or None, "float64")
-            )
+            of_group = _subscribers_of(result, by, known, asked.last_day)
             rate = (result[name] * metric.formula["per"] / of_group).round(metric.decimals)
             result = result.mutate(rate.name(name))
         elif metric.kind == "age":
             result = result.mutate(result[name].round(metric.decimals).name(name))
         return result.order_by(by) if by else result
+
+
+def _of_regions(known: Subscribers, wanted: Sequence[Any] | None) -> Subscribers:
+    return {
+        month: {region: n for region, n in of.items() if wanted is None or region in wanted}
+        for month, of in known.items()
+    }
+
+
+def _subscribers_of(groups: ibis.Table, by: Sequence[str], known: Subscribers, last: date) -> ibis.Value:
+    """The subscribers of each group: of its region, or of all; in its month, or in that of the last day."""
+    time = next((groups[name].cast("date") for name in _TIMES if name in by), None)
+    branches: list[tuple[ibis.Value, ibis.Value]] = []
+    months = sorted(known, reverse=True) if time is not None else [None]
+    for month in months:
+        of = subscribers_on(known, month or last)
+        # Before the first month known, that one holds.
+        begun = ibis.literal(True) if month in (None, months[-1]) else time >= ibis.literal(month)
+        if "region" in by:
+            branches += [(begun & (groups.region == region), ibis.literal(n)) for region, n in of.items()]
+        else:
+            branches.append((begun, ibis.literal(sum(of.values()) or None, "float64")))
+    return ibis.cases(*branches, else_=None) if branches else ibis.null("float64")
 
 
 def _dimension(of: str, name: str) -> str:

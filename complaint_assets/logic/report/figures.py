@@ -13,6 +13,7 @@ from complaint_assets.logic.marts.marts import restatements
 from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import PEOPLE, Metrics
 from complaint_assets.logic.marts.roles import Role, withheld
+from complaint_assets.logic.surges.calendar import Subscribers
 from complaint_assets.logic.surges.counts import quantile
 
 from .data import Tile
@@ -32,7 +33,7 @@ class Asking:
         facts: ``ComplaintFacts``.
         hourly: ``SurgeMetrics``.
         closing_hours: as in ``Roles``.
-        subscribers: by region.
+        subscribers: by month and region.
     """
 
     role: Role
@@ -41,7 +42,7 @@ class Asking:
     facts: ibis.Table
     hourly: ibis.Table
     closing_hours: int
-    subscribers: Mapping[str, float] = field(default_factory=dict)
+    subscribers: Subscribers = field(default_factory=dict)
 
     @property
     def over(self) -> Period:

@@ -21,16 +21,34 @@ class Holiday:
     factor: float = 1.0
 
 
+Subscribers = Mapping[date, Mapping[str, float]]
+"""Subscribers by region, from the first day of a month on; each month tells of every region. Empty = not known."""
+
+
+def subscribers_on(known: Subscribers, day: date) -> Mapping[str, float]:
+    """Subscribers by region on ``day``: of the latest month that has begun, or else of the first."""
+    months = sorted(known)
+    return known[max((month for month in months if month <= day), default=months[0])] if months else {}
+
+
 @dataclass(frozen=True)
 class Calendar:
-    """Holidays by date, and subscribers by region where they are known."""
+    """Holidays by date, and subscribers where they are known."""
 
     holidays: Mapping[date, Holiday] = field(default_factory=dict)
-    subscribers: Mapping[str, float] = field(default_factory=dict)
+    subscribers: Subscribers = field(default_factory=dict)
+
+    @property
+    def latest_subscribers(self) -> Mapping[str, float]:
+        """Subscribers by region, of the latest month."""
+        return subscribers_on(self.subscribers, date.max)
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "Calendar":
-        """From what a file holds: ``holidays`` (date, name, like, factor) and ``subscribers`` (region: number).
+        """From what a file holds: ``holidays`` (date, name, like, factor) and ``subscribers`` by region.
+
+        The subscribers of a region are a number, or numbers by month (YYYY-MM). A month without one takes that of
+        the month before; before the first, that of the first.
 
         Raises:
             ValueError: a key or value is wrong; the message names it.
@@ -48,17 +66,34 @@ class Calendar:
             if not isinstance(factor, int | float) or not 0 < factor <= 10:
                 raise ValueError(f"holidays: {entry['date']}: factor must be a number above 0, at most 10")
             holidays[entry["date"]] = Holiday(str(entry.get("name", "")), WEEKDAYS.index(like), float(factor))
-        subscribers = content.get("subscribers") or {}
-        wrong = [r for r, n in subscribers.items() if not isinstance(n, int | float) or n <= 0]
-        if wrong:
-            raise ValueError(f"subscribers: {', '.join(map(str, wrong))}: must be a number above 0")
-        return cls(holidays, {str(region): float(number) for region, number in subscribers.items()})
+        return cls(holidays, _subscribers(content.get("subscribers") or {}))
 
     def hours(self, day: date) -> tuple[Whole, float]:
         """The hours of the week from Monday on that ``day`` is like, and its factor."""
         holiday = self.holidays.get(day)
         weekday = day.weekday() if holiday is None else holiday.like
         return weekday * 24 + np.arange(24), 1.0 if holiday is None else holiday.factor
+
+
+def _subscribers(content: Mapping[str, Any]) -> Subscribers:
+    told: dict[str, dict[date, float]] = {}
+    for region, numbers in content.items():
+        by_month = numbers if isinstance(numbers, Mapping) else {"0001-01": numbers}
+        for month, number in by_month.items():
+            if not isinstance(number, int | float) or number <= 0:
+                raise ValueError(f"subscribers: {region}: must be a number above 0, or such numbers by month")
+            try:
+                first = date.fromisoformat(f"{month}-01")
+            except ValueError:
+                raise ValueError(f"subscribers: {region}: {month} is no month as YYYY-MM") from None
+            told.setdefault(str(region), {})[first] = float(number)
+    return {
+        month: {
+            region: numbers[max((one for one in numbers if one <= month), default=min(numbers))]
+            for region, numbers in told.items()
+        }
+        for month in sorted({month for numbers in told.values() for month in numbers})
+    }
 
 
 NO_CALENDAR = Calendar()

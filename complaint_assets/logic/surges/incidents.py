@@ -128,7 +128,7 @@ def replay(
     graveness = None
     if gravity is not None:
         graveness = np.array([gravity.get(name, 0.0) for name in cube.names[1]])[cube.codes[1]]
-    people = np.array([calendar.subscribers.get(name, 0.0) for name in cube.names[2]])
+    people = np.array([calendar.latest_subscribers.get(name, 0.0) for name in cube.names[2]])
     first, zero = start.date(), hour_number(start) * 4
     live: list[dict[str, Any]] = []
     if resumed is None:
