@@ -20,7 +20,7 @@ import numpy as np
 
 from complaint_assets.logic.surges.backtest import ENOUGH, GRACE_HOURS, Found, Known, Verdict, judge, summary
 from complaint_assets.logic.surges.counts import Cube
-from complaint_assets.logic.surges.incidents import HOURLY_THRESHOLD, THRESHOLD, thresholds_of
+from complaint_assets.logic.surges.incidents import THRESHOLD, thresholds_of
 from complaint_assets.logic.surges.lifecycle import Replay
 from complaint_assets.logic.surges.surge_scan import Lattice
 from complaint_assets.simulator.company import (
@@ -39,8 +39,7 @@ KEPT = Path(tempfile.gettempdir()) / "complaints-benchmark-surges"
 TESTED, CALIBRATED, QUIET = 1000, 3000, 500
 """First seed that is judged, and that the thresholds come from; what is added for quiet weeks."""
 WEEKS = 4
-HOURLY = (5.25, 5.5, 5.75, 6.0, 6.25, 6.5, 7.0)
-BY_QUARTER = (5.75, 6.0, 6.25, 6.5, 6.75, 7.0, 7.5)
+THRESHOLDS = (5.5, 5.75, 6.0, 6.25, 6.5, 6.75, 7.0)
 
 
 def made_for(seed: int, *, quiet: bool) -> Company:
@@ -114,38 +113,36 @@ def judged(made: Company, found: list[Found]) -> list[tuple[Event, Verdict]]:
 
 def calibrate(seeds: Iterable[int], *, by_quarter: bool) -> None:
     """False incidents a week over thresholds."""
-    thresholds = BY_QUARTER if by_quarter else HOURLY
     counts = []
     for seed in seeds:
         made = made_for(seed, quiet=True)
         lattice = lattice_of(made, cube_of(made, f"quiet-{seed}"), by_quarter=by_quarter)
-        counts.append([len(found_in(lattice, threshold)) for threshold in thresholds])
+        counts.append([len(found_in(lattice, threshold)) for threshold in THRESHOLDS])
     steps = "15-minute steps" if by_quarter else "hourly bins"
     print(f"\n{steps}: false incidents a week, {WEEKS * len(counts)} quiet weeks of calibration")
-    for threshold, total in zip(thresholds, np.sum(counts, axis=0), strict=True):
+    for threshold, total in zip(THRESHOLDS, np.sum(counts, axis=0), strict=True):
         print(f"  {threshold:5.2f}  {total / WEEKS / len(counts):.2f}", flush=True)
 
 
 def detect(seeds: Iterable[int], *, by_quarter: bool) -> None:
     """False incidents a week, and what became of outages."""
-    threshold = THRESHOLD if by_quarter else HOURLY_THRESHOLD
     verdicts: list[Verdict] = []
     places: list[str] = []
     false, companies, begun = [], 0, time.process_time()
     for seed in seeds:
         made = made_for(seed, quiet=False)
         lattice = lattice_of(made, cube_of(made, f"surging-{seed}"), by_quarter=by_quarter)
-        pairs = judged(made, found_in(lattice, threshold))
+        pairs = judged(made, found_in(lattice, THRESHOLD))
         verdicts += [verdict for _, verdict in pairs]
         places += [event.place for event, _ in pairs]
         made = made_for(seed, quiet=True)
         lattice = lattice_of(made, cube_of(made, f"quiet-{seed}"), by_quarter=by_quarter)
-        false += [found.score for found in found_in(lattice, threshold)]
+        false += [found.score for found in found_in(lattice, THRESHOLD)]
         companies += 1
     steps = "15-minute steps" if by_quarter else "hourly bins"
     weeks = WEEKS * companies
     print(
-        f"\n{steps}, threshold {threshold}: {len(false) / weeks:.2f} false incidents a week ({weeks} quiet weeks)"
+        f"\n{steps}, threshold {THRESHOLD}: {len(false) / weeks:.2f} false incidents a week ({weeks} quiet weeks)"
     )
     print("size  outages recall  mean delay  median delay  exactly one  incidents  overlap")
     large = [v for v in verdicts if v.size >= 5]
@@ -185,7 +182,6 @@ def masking(seeds: Iterable[int], *, by_quarter: bool) -> None:
 
     Noise and what the outage adds are the same, so that only what was learnt differs.
     """
-    threshold = THRESHOLD if by_quarter else HOURLY_THRESHOLD
     cases = {"none": (), "one week before": (1,), "one and two weeks before": (0, 1)}
     hits: dict[str, list[bool]] = {name: [] for name in cases}
     places = ("region x category", "category", "region")
@@ -219,7 +215,7 @@ def masking(seeds: Iterable[int], *, by_quarter: bool) -> None:
         for name, weeks in cases.items():
             made = planted(plain, events(2, 3.0, 4) + [e for week in weeks for e in events(week, 10.0, 8)])
             cube = cube_of(made, f"masking-{seed}-{len(weeks)}")
-            pairs = judged(made, found_in(lattice_of(made, cube, by_quarter=by_quarter), threshold))
+            pairs = judged(made, found_in(lattice_of(made, cube, by_quarter=by_quarter), THRESHOLD))
             hits[name] += [v.incidents > 0 for e, v in pairs if e.size == 3.0 and e.excess >= ENOUGH]
     steps = "15-minute steps" if by_quarter else "hourly bins"
     print(f"\n{steps}: 3x for 4 h, by 10x surges of 8 h at the same hours before")

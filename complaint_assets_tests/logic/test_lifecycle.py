@@ -10,7 +10,8 @@ from complaint_assets.logic.surges.backtest import Found, Known, judge, summary
 from complaint_assets.logic.surges.calendar import Calendar, silences
 from complaint_assets.logic.surges.counts import Cube, Flags, Reals, score
 from complaint_assets.logic.surges.lifecycle import Replay
-from complaint_assets.logic.surges.surge_scan import Lattice, Scope
+from complaint_assets.logic.surges.scopes import Scope
+from complaint_assets.logic.surges.surge_scan import Lattice
 
 CHANNELS, CATEGORIES, REGIONS = ("a", "b", "c"), ("p", "q", "r"), ("R1", "R2", "R3", "R4", "R5", "R6")
 DAYS = 30

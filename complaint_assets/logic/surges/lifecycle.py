@@ -14,7 +14,8 @@ from complaint_assets.logic.marts.facts import UNKNOWN
 
 from .counts import KEYS, Flags, Reals, score, usual_dispersion
 from .noise import LOOK_BACK
-from .surge_scan import Candidate, Lattice, Scope
+from .scopes import Scope, common, same_matter, siblings
+from .surge_scan import Candidate, Lattice
 
 CALM_HOURS = 4
 """Calm hours in a row that resolve an incident."""
@@ -253,16 +254,16 @@ class Replay:
             ):
                 return 0.0
             return 1.0 + float(shared / max(sizes))
-        if _siblings(candidate.scope, incident.scope):
+        if siblings(candidate.scope, incident.scope):
             return 0.5
         if abs(started - incident.started) > _SAME_ONSET_HOURS * self.per_hour:
             return 0.0
-        together = _same_matter(candidate.scope, incident.scope)
+        together = same_matter(candidate.scope, incident.scope)
         return 0.5 if together or self._is_part(candidate, incident, started, step) else 0.0
 
     def _is_part(self, candidate: Candidate, incident: Incident, started: int, step: int) -> bool:
         """Whether what is around both is high as well: both are parts of something wider."""
-        wider = _common(candidate.scope, incident.scope)
+        wider = common(candidate.scope, incident.scope)
         around = self.lattice.series_of(wider) & ~candidate.series & ~incident.series
         first = max(min(started, incident.started), step + 1 - LOOK_BACK * self.per_hour)
         seen, usual, more = (values[around].sum() for values in self.lattice.by_step(first, step + 1))
@@ -351,29 +352,3 @@ class Replay:
 def _onset(excess: Reals) -> int:
     """Where the sum of what follows is greatest: the first step of the excess."""
     return int(np.argmax(np.cumsum(excess[::-1])[::-1]))
-
-
-def _common(one: Scope, other: Scope) -> Scope:
-    """The least that holds both."""
-    channel, category = one.channel, one.category
-    return Scope(
-        channel if channel == other.channel else None,
-        category if category == other.category else None,
-        one.regions if one.regions == other.regions else None,
-    )
-
-
-def _same_matter(one: Scope, other: Scope) -> bool:
-    """Whether the two are of one category, or of some regions whatever the category, and of no two channels."""
-    if one.category != other.category or (one.category is None and None in (one.regions, other.regions)):
-        return False
-    return one.channel == other.channel or None in (one.channel, other.channel)
-
-
-def _siblings(one: Scope, other: Scope) -> bool:
-    """Whether the two are side by side: they fix the same keys, and agree in all but one."""
-    pairs = list(zip(one.parts, other.parts, strict=True))
-    if any((a is None) != (b is None) for a, b in pairs):
-        return False
-    fixed = [(a, b) for a, b in pairs if a is not None]
-    return len(fixed) >= 2 and sum(a != b for a, b in fixed) == 1

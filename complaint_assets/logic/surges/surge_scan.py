@@ -20,6 +20,7 @@ from complaint_assets.logic.marts.facts import UNKNOWN
 
 from .counts import KEYS, WINDOWS, Cube, Flags, Groups, Reals, Whole, score
 from .noise import LOOK_BACK, Earlier, learn
+from .scopes import Scope
 
 LEAST_EXCESS = 5.0
 _LEVELS = ((), ("channel",), ("category",), ("region",), ("category", "region"), ("channel", "category"),
@@ -29,25 +30,6 @@ _MOST_REGIONS = 5
 _FRESH_HOURS = 2
 _BETWEEN = 0.6  # charge of a look between the hours, and of one at a part of an hour: four times as many looks
 _FEW = 0.5  # of the orders of magnitude by which nodes of a kind are fewer than series: halfway to equal shares
-
-
-@dataclass(frozen=True, order=True)
-class Scope:
-    """Channel, category and regions of a node; None = any."""
-
-    channel: str | None
-    category: str | None
-    regions: tuple[str, ...] | None
-
-    @property
-    def parts(self) -> tuple[str | None, str | None, tuple[str, ...] | None]:
-        """In the order of ``KEYS``."""
-        return self.channel, self.category, self.regions
-
-    @property
-    def fixed(self) -> int:
-        """How many keys it fixes."""
-        return sum(part is not None for part in self.parts)
 
 
 @dataclass(frozen=True)
