@@ -37,7 +37,7 @@ class Notifier(dg.ConfigurableResource):
     ui_url: str = "http://127.0.0.1:3000"
 
     def store(self, alert: Alert, clock: Clock = utc_now) -> None:
-        """Keep ``alert`` for the next ``flush``; durable when this returns, and known by its key for ever."""
+        """Keep ``alert`` for the next ``flush``; durable when this returns, and known by its key (``KEPT``)."""
         failpoint("notifier.before_store")
         self.outbox.store(alert, clock())
         failpoint("notifier.stored")
@@ -70,6 +70,7 @@ class Notifier(dg.ConfigurableResource):
         # Afterwards: what waited only because nobody flushed needs no second route.
         if acknowledged is not None and self.outbox.escalate(acknowledged, used, clock()):
             self._deliver_due(used, clock)
+        self.outbox.forget(clock())
         failpoint("notifier.flushed")
         return not self.outbox.waiting()
 

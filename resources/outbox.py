@@ -31,6 +31,9 @@ ROUTE_WAIT = (5.0, 60.0)
 MESSAGE_WAIT = (30.0, 900.0)
 """The same of a single message that is refused."""
 DIGEST_MOST = 500
+KEPT = timedelta(days=400)
+"""How long the key of an alert that is settled is known. Changes of surges are told for 12 hours, the rest while
+it lasts; only what still lasts after so long is told again."""
 
 DDL = """
 CREATE TABLE IF NOT EXISTS told (key TEXT PRIMARY KEY, alert TEXT NOT NULL, at REAL NOT NULL,
@@ -44,6 +47,7 @@ CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, route TEXT NOT NULL, m
     leased_until REAL NOT NULL DEFAULT 0, settled REAL, error TEXT);
 CREATE TABLE IF NOT EXISTS routes (route TEXT PRIMARY KEY, failures INTEGER NOT NULL, retry_at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS told_unrouted ON told (at) WHERE NOT routed;
+CREATE INDEX IF NOT EXISTS told_at ON told (at);
 CREATE INDEX IF NOT EXISTS deliveries_unbound ON deliveries (route, due) WHERE message IS NULL;
 CREATE INDEX IF NOT EXISTS deliveries_message ON deliveries (message);
 CREATE INDEX IF NOT EXISTS messages_pending ON messages (route, state, due);
@@ -232,6 +236,28 @@ class Outbox:
                 (at, at - GIVE_UP.total_seconds() / 2, at),
             ).rowcount
 
+    def forget(self, now: datetime) -> int:
+        """Drop alerts older than ``KEPT`` that every route has; how many. What was not delivered stays."""
+        with self._transaction() as db:
+            old = db.execute(
+                "SELECT key FROM told t WHERE at < ? AND routed"
+                " AND NOT EXISTS (SELECT 1 FROM seconds s WHERE s.key = t.key)"
+                " AND NOT EXISTS (SELECT 1 FROM deliveries d LEFT JOIN messages m ON m.id = d.message"
+                " WHERE d.key = t.key AND coalesce(m.state, 'waiting') <> 'delivered')",
+                ((now - KEPT).timestamp(),),
+            ).fetchall()
+            messages = [
+                row for key in old for row in db.execute("SELECT message FROM deliveries WHERE key = ?", key)
+            ]
+            db.executemany("DELETE FROM deliveries WHERE key = ?", old)
+            db.executemany("DELETE FROM told WHERE key = ?", old)
+            # A digest goes with the last of its alerts.
+            db.executemany(
+                "DELETE FROM messages WHERE id = ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = id)",
+                messages,
+            )
+        return len(old)
+
     def waiting(self) -> int:
         """Deliveries, second ones left aside, that no endpoint has yet."""
         with self._transaction() as db:
@@ -298,7 +324,7 @@ def _back_off(wait: tuple[float, float], attempts: int, jitter: float) -> float:
 
 
 def _is_made(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'messages_made'").fetchone())
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'told_at'").fetchone())
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

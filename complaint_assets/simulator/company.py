@@ -26,7 +26,7 @@ QUARTERS = 4
 
 _SHARED = {"all": 0.07, "category": 0.06, "region": 0.06, "region x category": 0.10}  # log standard deviations
 _MEMORY = 0.8  # hour to hour
-_OWN_SHAPE = 6.0
+OWN_SHAPE = 6.0
 _DRIFT = 0.012  # a week
 _TAIL_HOURS = 1.5
 
@@ -106,9 +106,9 @@ def company(
         drawn = [Event(begin + e.start, e.hours, e.size, e.place, e.series, e.excess) for e in own]
     factor = np.ones((len(rate), hours))
     for event in [*past, *drawn]:
-        shape = _shape(rng, event.hours)[: hours - event.start]
+        shape = event_shape(rng, event.hours)[: hours - event.start]
         factor[event.series, event.start : event.start + len(shape)] *= 1 + (event.size - 1) * shape
-    gamma = rng.gamma(_OWN_SHAPE, 1 / _OWN_SHAPE, rate.shape)
+    gamma = rng.gamma(OWN_SHAPE, 1 / OWN_SHAPE, rate.shape)
     mean = np.repeat(known * gamma * factor / QUARTERS, QUARTERS, axis=1)
     return Company(rng.poisson(mean), codes, rate, known, drawn, past)  # type: ignore[arg-type]
 
@@ -189,7 +189,7 @@ def make_event(
     return Event(start, hours, size, place, flags, excess)
 
 
-def _shape(rng: np.random.Generator, hours: int) -> Reals:
+def event_shape(rng: np.random.Generator, hours: int) -> Reals:
     """Share of the full size per hour: 40 % rise over a third of the time; all fade out."""
     rise = max(hours // 3, 1) if rng.random() < 0.4 else 0
     body = np.ones(hours)

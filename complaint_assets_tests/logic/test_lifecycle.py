@@ -8,8 +8,9 @@ import pytest
 from complaint_assets.logic.enriched.phrases import phrases
 from complaint_assets.logic.surges.backtest import Found, Known, judge, summary
 from complaint_assets.logic.surges.calendar import Calendar, silences
-from complaint_assets.logic.surges.counts import Cube, Flags, Reals
+from complaint_assets.logic.surges.counts import Cube, Flags, Reals, score
 from complaint_assets.logic.surges.lifecycle import Replay
+from complaint_assets.logic.surges.scopes import Scope
 from complaint_assets.logic.surges.surge_scan import Lattice
 
 CHANNELS, CATEGORIES, REGIONS = ("a", "b", "c"), ("p", "q", "r"), ("R1", "R2", "R3", "R4", "R5", "R6")
@@ -67,6 +68,53 @@ def test_two_outages_at_once_in_different_matters_are_two_incidents() -> None:
     assert sorted(str(i.scope.category) for i in replay(made).incidents) == ["p", "r"]
 
 
+def test_a_matter_that_shows_elsewhere_an_hour_later_is_the_same_incident() -> None:
+    made = cube()
+    plant(made, where(made, category="q", regions=("R1", "R2")), START, 1, 10.0)
+    plant(made, where(made, category="q", regions=("R5",)) & (made.codes[0] == 0), START + 1, 1, 25.0)
+    assert [i.scope.category for i in replay(made).incidents] == ["q"]
+
+
+def test_parts_of_something_wider_are_one_incident() -> None:
+    def incidents(around: float) -> int:
+        made = cube(usual=0.3)
+        made.measures["subjects"][:, START - 12 :] = 0.3
+        region, matter = where(made, regions=("R1",)), where(made, category="q") & (made.codes[0] == 0)
+        plant(made, region, START, 1, 12.0)
+        plant(made, matter & ~region, START, 1, 6.0)
+        plant(made, where(made), START, 1, around)
+        return len(replay(made).incidents)
+
+    assert incidents(around=0.5) == 1
+    assert incidents(around=0.0) == 2, "nothing around them is high"
+
+
+def test_noise_of_a_single_series_within_an_outage_is_no_outage_of_its_own() -> None:
+    plain = cube()
+    made = Cube(plain.names, plain.codes, {**plain.measures, "variance": 2 * plain.measures["expected"]})
+    place = where(made, category="q")
+    plant(made, place, START, 4, 6.0)
+    plant(made, place, START + 4, 4, 1.0)
+    plant(made, place & where(made, regions=("R3",)) & (made.codes[0] == 1), START + 5, 1, 24.0)
+    assert len(replay(made).incidents) == 1
+
+
+def test_what_an_outage_still_brings_makes_no_alarm_of_something_else() -> None:
+    def alarms(still: float, beside: float) -> int:
+        made = cube()
+        made.measures["subjects"][:, START - 12 :] = 2.0
+        place = where(made, category="q", regions=("R2",))
+        beside_it = (made.codes[0] == 0) & ~place
+        plant(made, place, START, 2, 8.0)
+        plant(made, place & (made.codes[0] == 0), START + 2, 1, still)
+        plant(made, beside_it, START, 3, beside)
+        return len(replay(made).incidents)
+
+    assert alarms(still=0.0, beside=1.6) == 1
+    assert alarms(still=8.0, beside=1.6) == 1
+    assert alarms(still=0.0, beside=1.7) == 2
+
+
 def test_an_incident_opens_resolves_when_calm_and_reopens_within_the_cool_down() -> None:
     made = cube()
     place = where(made, category="p", regions=("R1",))
@@ -118,6 +166,33 @@ def test_steps_of_a_quarter_find_a_steep_outage_within_the_hour() -> None:
     found = Replay(Lattice(made, quarters), np.full(DAYS, 6.75), DAYS * 96).incidents
     assert len(found) == 1
     assert found[0].detected + 1 - START * 4 <= 2, "told within 30 minutes"
+
+
+def test_a_look_between_the_hours_is_charged_as_four_looks() -> None:
+    made = cube()
+    made.measures["subjects"][:] = 2.0
+    quarters = np.full((54, DAYS * 96), 0.5)
+    place = where(made, category="q", regions=("R2",))
+    at_the_hour, between = START * 4, START * 4 + 49
+    for first in (at_the_hour, between):
+        quarters[place, first : first + 4] += 2.5
+    peaks = Lattice(made, quarters).peaks
+    assert peaks[between + 3] > 6
+    assert peaks[at_the_hour + 3] - peaks[between + 3] == pytest.approx(np.log10(4), abs=0.01)
+
+
+def test_kinds_of_nodes_of_which_there_are_few_are_credited_for_it() -> None:
+    made = cube()
+    made.measures["subjects"][:] = 2.0
+    plant(made, where(made), START, 1, 1.5)
+    lattice = Lattice(made)
+    found = lattice.best(made.measures["subjects"][:, START - 11 : START + 1], START, 3.0)
+    assert found
+    assert found.scope == Scope(None, None, None)
+    mean = np.array([108.0])
+    spread = mean + lattice.noise.dispersion[0, 0, START // 24] * mean**2
+    # One node of all and 54 series: half of the orders of magnitude between.
+    assert found.score == pytest.approx(score(mean * 1.75, mean, spread)[0] + np.log10(54) / 2)
 
 
 def hours(*values: float) -> Reals:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from resources.alert import HIGH, SEVERITIES, Alert
 from resources.deliver import Message
-from resources.outbox import GIVE_UP, LEASE_SECONDS, Outbox
+from resources.outbox import GIVE_UP, KEPT, LEASE_SECONDS, Outbox
 from resources.routes import load_routes
 
 ROUTES = """
@@ -149,3 +149,33 @@ def test_a_lease_is_held_by_one_and_passes_on_when_it_ends(tmp_path: Path) -> No
     assert outbox.is_leased(second[0])
     outbox.delivered("log", first[1].id, now)
     assert outbox.waiting() == 0
+
+
+def test_a_key_is_known_for_as_long_as_is_said_and_what_nobody_got_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "routes.yaml").write_text(
+        "routes: {a: {kind: log}, b: {kind: webhook, url_env: B}}\nrules: [{to: [a, b]}]"
+    )
+    table, outbox, now = load_routes(tmp_path / "routes.yaml"), Outbox(tmp_path / "o.db"), datetime.now(UTC)
+    got, stuck = Alert("got", "warn", "t", "b"), Alert("stuck", "warn", "t", "b")
+    for alert in (got, stuck):
+        outbox.store(alert, now)
+        outbox.route(table, table.routes, now)
+        for name, route in table.routes.items():
+            outbox.bind(route, now)
+            leased = outbox.lease(name, now)
+            assert leased
+            if (alert, name) != (stuck, "b"):
+                outbox.delivered(name, leased[1].id, now)
+    assert outbox.forget(now + KEPT) == 0
+    assert not outbox.store(got, now + KEPT)
+    later = now + KEPT + timedelta(seconds=1)
+    assert outbox.forget(later) == 1
+    assert not outbox.store(stuck, later)
+    assert [row["key"] for row in outbox.overview(everything=True)] == ["stuck", "stuck"]
+    # What is told again after so long is new, and is delivered.
+    assert outbox.store(got, later)
+    outbox.route(table, table.routes, later)
+    outbox.bind(table.routes["a"], later)
+    leased = outbox.lease("a", later)
+    assert leased
+    assert [alert.key for alert in leased[1].alerts] == ["got"]

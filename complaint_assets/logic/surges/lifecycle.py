@@ -14,7 +14,8 @@ from complaint_assets.logic.marts.facts import UNKNOWN
 
 from .counts import KEYS, Flags, Reals, score, usual_dispersion
 from .noise import LOOK_BACK
-from .surge_scan import Candidate, Lattice, Scope
+from .scopes import Scope, common, same_matter, siblings
+from .surge_scan import Candidate, Lattice
 
 CALM_HOURS = 4
 """Calm hours in a row that resolve an incident."""
@@ -25,6 +26,7 @@ _MOST_PER_STEP = 6
 _RECENT_HOURS = 2
 _SAME_ONSET_HOURS = 3
 _MUCH_WIDER = 4.0
+_HIGH_SCORE = 3.0
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ class Replay:
             self._closeness(candidate, incident, weights, started, step, threshold) for incident in self.incidents
         ]
         if not any(closeness):
+            if not self._is_new(candidate, rest, usual, step, threshold):
+                return
             incident = Incident(
                 candidate.scope,
                 candidate.series,
@@ -184,12 +188,26 @@ class Replay:
         reopened, incident.resolved = not incident.is_open, None
         scope = incident.scope
         self._place(incident, candidate, step, threshold)
+        if candidate.scope not in incident.held:
+            incident.held.append(candidate.scope)  # whatever explains most: it is part of this
         observed, expected = self.totals(incident)
         told = incident.transitions[-1]
         if reopened:
             self._tell(incident, "reopen", step)
         elif incident.scope != scope or observed - expected >= 2 * max(told.observed - told.expected, 1.0):
             self._tell(incident, "update", step)
+
+    def _is_new(self, candidate: Candidate, rest: Reals, usual: Reals, step: int, threshold: float) -> bool:
+        """Whether ``candidate`` stands out without what open incidents bring at ``step``, too."""
+        going_on = np.zeros(self.lattice.series, dtype=bool)
+        for incident in self.incidents:
+            if incident.is_open and incident.calm == 0:
+                going_on |= incident.series
+        if not (going_on & candidate.series).any():
+            return True
+        without = rest.copy()
+        without[going_on, -1] = usual[going_on, -1]
+        return self.lattice.best(without, step, threshold, candidate.series) is not None
 
     def _place(self, incident: Incident, candidate: Candidate, step: int, threshold: float) -> None:
         """Let the scope that explains most of all that was seen since the start be that of ``incident``."""
@@ -206,7 +224,8 @@ class Replay:
             if found.scope.regions == (UNKNOWN,) and incident.scope.regions is not None:
                 continue
             incident.gain, incident.scope, incident.series = found.gain, found.scope, found.series
-            incident.held.append(found.scope)
+            if found.scope not in incident.held:
+                incident.held.append(found.scope)
 
     def _closeness(
         self,
@@ -235,7 +254,21 @@ class Replay:
             ):
                 return 0.0
             return 1.0 + float(shared / max(sizes))
-        return 0.5 if _siblings(candidate.scope, incident.scope) else 0.0
+        if siblings(candidate.scope, incident.scope):
+            return 0.5
+        if abs(started - incident.started) > _SAME_ONSET_HOURS * self.per_hour:
+            return 0.0
+        together = same_matter(candidate.scope, incident.scope)
+        return 0.5 if together or self._is_part(candidate, incident, started, step) else 0.0
+
+    def _is_part(self, candidate: Candidate, incident: Incident, started: int, step: int) -> bool:
+        """Whether what is around both is high as well: both are parts of something wider."""
+        wider = common(candidate.scope, incident.scope)
+        around = self.lattice.series_of(wider) & ~candidate.series & ~incident.series
+        first = max(min(started, incident.started), step + 1 - LOOK_BACK * self.per_hour)
+        seen, usual, more = (values[around].sum() for values in self.lattice.by_step(first, step + 1))
+        spread = usual + more + 2 * usual_dispersion() * usual**2
+        return bool(score(np.array([seen]), np.array([usual]), np.array([spread]))[0] >= _HIGH_SCORE)
 
     def _is_apart(
         self, candidate: Candidate, incident: Incident, sizes: tuple[float, float], step: int, threshold: float
@@ -245,13 +278,13 @@ class Replay:
             return True
         if sizes[0] > sizes[1] / 2:
             return False
-        first = step + 1 - candidate.steps
-        seen, mean = self.lattice.seen[:, first : step + 1], self.lattice.expected(first, step + 1)
+        seen, mean, more = self.lattice.by_step(step + 1 - candidate.steps, step + 1)
         others = incident.series & ~candidate.series
         factor = max(float(seen[others].sum() / max(mean[others].sum(), 1e-9)), 1.0)
-        usual = factor * mean[candidate.series].sum(keepdims=True)
-        spread = usual + 2 * usual_dispersion() * usual**2
-        return bool(score(seen[candidate.series].sum(keepdims=True), usual, spread)[0, 0] >= threshold + 2)
+        count, usual = (np.array([values[candidate.series].sum()]) for values in (seen, factor * mean))
+        noise = factor**2 * self.lattice.part(candidate.steps) * more[candidate.series].sum()
+        spread = usual + noise + 2 * usual_dispersion() * usual**2
+        return bool(score(count, usual, spread)[0] >= threshold + 2)
 
     def _step(self, incident: Incident, step: int) -> None:
         """Move the life cycle of an open incident by one step."""
@@ -319,12 +352,3 @@ class Replay:
 def _onset(excess: Reals) -> int:
     """Where the sum of what follows is greatest: the first step of the excess."""
     return int(np.argmax(np.cumsum(excess[::-1])[::-1]))
-
-
-def _siblings(one: Scope, other: Scope) -> bool:
-    """Whether the two are side by side: they fix the same keys, and agree in all but one."""
-    pairs = [(getattr(one, key), getattr(other, key)) for key in ("channel", "category", "regions")]
-    if any((a is None) != (b is None) for a, b in pairs):
-        return False
-    fixed = [(a, b) for a, b in pairs if a is not None]
-    return len(fixed) >= 2 and sum(a != b for a, b in fixed) == 1

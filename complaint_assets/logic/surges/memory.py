@@ -16,8 +16,9 @@ import pyarrow as pa
 from .counts import KEYS, Cube, Flags, Reals
 from .lifecycle import Incident, Transition
 from .noise import Earlier
+from .scopes import Scope
 from .surge_metrics import HEARD
-from .surge_scan import Lattice, Scope
+from .surge_scan import Lattice
 
 _STEPS = ("started", "detected", "last", "resolved")
 

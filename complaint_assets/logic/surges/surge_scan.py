@@ -4,7 +4,8 @@ A node is a set of series that share a channel, category or region, or several o
 node is expected to hold is the sum over its series. Its variance is their sum, and what its own residuals
 of earlier days showed beyond that: noise that series share. Regions of one category are also tried together,
 those that stand out most first, whatever the map; their freedom of choice is charged to the score.
-A step is an hour, or a quarter of one: windows slide by steps.
+A step is an hour, or a quarter of one: windows slide by steps. Whoever looks more often errs more often: looks
+between the hours are charged, and kinds of nodes of which there are few are credited.
 """
 
 import json
@@ -19,6 +20,7 @@ from complaint_assets.logic.marts.facts import UNKNOWN
 
 from .counts import KEYS, WINDOWS, Cube, Flags, Groups, Reals, Whole, score
 from .noise import LOOK_BACK, Earlier, learn
+from .scopes import Scope
 
 LEAST_EXCESS = 5.0
 _LEVELS = ((), ("channel",), ("category",), ("region",), ("category", "region"), ("channel", "category"),
@@ -26,20 +28,8 @@ _LEVELS = ((), ("channel",), ("category",), ("region",), ("category", "region"),
 _SCREEN = 3.5  # standard deviations; below, no exact chance is worked out
 _MOST_REGIONS = 5
 _FRESH_HOURS = 2
-
-
-@dataclass(frozen=True, order=True)
-class Scope:
-    """Channel, category and regions of a node; None = any."""
-
-    channel: str | None
-    category: str | None
-    regions: tuple[str, ...] | None
-
-    @property
-    def fixed(self) -> int:
-        """How many keys it fixes."""
-        return sum(part is not None for part in (self.channel, self.category, self.regions))
+_BETWEEN = 0.6  # charge of a look between the hours, and of one at a part of an hour: four times as many looks
+_FEW = 0.5  # of the orders of magnitude by which nodes of a kind are fewer than series: halfway to equal shares
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class Candidate:
         scope: the node.
         series: those that it holds.
         steps: length of the window.
-        score: -log10 of the least chance in any node and window.
+        score: -log10 of the least chance in any node and window, charged for how many there are.
         gain: log likelihood of a surge in just this node against none.
     """
 
@@ -86,12 +76,12 @@ class Lattice:
         self._groups = [Groups(self.series, *(cube.codes[KEYS.index(key)] for key in fixed)) for fixed in _LEVELS]
         sizes = [groups.keys.shape[1] for groups in self._groups]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._level = np.repeat(np.arange(len(sizes)), sizes)
         self.nodes = int(self._starts[-1])
         self._regions = self._grid()
         before = None if earlier is None else earlier(self)
         self.first_day = 0 if before is None else before.first_day
-        level = np.repeat(np.arange(len(sizes)), sizes)
-        self.noise = learn(cube, level, self.sums, self.members, int(self._starts[-2]), before)
+        self.noise = learn(cube, self._level, self.sums, self.members, int(self._starts[-2]), before)
         # Noise that series share lasts for hours: a part of an hour has as much of it as the hour.
         self._dispersion = self.noise.dispersion[[WINDOWS.index(max(w // self.per_hour, 1)) for w in self.windows]]
 
@@ -113,7 +103,7 @@ class Lattice:
                 grid[-1, places[region]] = self._starts[3] + node
         return grid
 
-    def _by_step(self, first: int, end: int) -> tuple[Reals, Reals, Reals]:
+    def by_step(self, first: int, end: int) -> tuple[Reals, Reals, Reals]:
         """Counts, expected counts and what their variance has beyond them, [series, step] of these steps."""
         n = self.per_hour
         hours = slice(first // n, -(-end // n))
@@ -125,9 +115,9 @@ class Lattice:
 
     def expected(self, first: int, end: int) -> Reals:
         """[series, step] expected counts of these steps."""
-        return self._by_step(first, end)[1]
+        return self.by_step(first, end)[1]
 
-    def _part(self, window: int) -> float:
+    def part(self, window: int) -> float:
         """Noise of an hour is shared by its quarters: in a short window less of it cancels out."""
         return min(window, self.per_hour) / self.per_hour
 
@@ -144,7 +134,7 @@ class Lattice:
             first, end = max(begin - before, 0), begin + day_steps
             summed = [
                 np.concatenate([np.zeros((self.nodes, 1)), np.cumsum(self.sums(values), axis=1)], axis=1)
-                for values in self._by_step(first, end)
+                for values in self.by_step(first, end)
             ]
             at = np.arange(begin, end) + 1 - first
 
@@ -156,18 +146,37 @@ class Lattice:
             fresh = _fresh(recent[0], recent[1])
             for place, length in enumerate(self.windows):
                 count, mean, more = window(length)
-                spread = mean + self._part(length) * more
+                spread = mean + self.part(length) * more
                 extra = self._dispersion[place][:, day, None]
+                looks = self._looks(np.full(at.shape, length), np.arange(begin, end))
+                credit = self._credit(mean)
                 found = _reached(count, mean, spread + extra * mean**2, fresh)
-                np.maximum.at(peaks, begin + found[1], found[2])
+                fair = found[2] + credit[self._level[found[0]], found[1]]
+                np.maximum.at(peaks, begin + found[1], fair - looks[found[1]])
                 union = self._unions(count, mean, spread, extra, *recent[:2])
                 found = _reached(*union[:4])
-                np.maximum.at(peaks, begin + found[1], found[2] - self._charge(union[5], found))
+                fair = found[2] + credit[-1, found[1]] - self._charge(union[5], found)
+                np.maximum.at(peaks, begin + found[1], fair - looks[found[1]])
         return peaks
 
     def _charge(self, regions: Whole, found: tuple[Whole, Whole, Reals]) -> Reals:
         """What the choice of the regions of the unions ``found`` costs: see ``charge``."""
         return charge(regions[found[1]], found[0] // len(self._regions) + 2)
+
+    def _looks(self, windows: Whole, steps: Whole) -> Reals:
+        """[column] charge for windows of so many steps that end with ``steps``."""
+        n = self.per_hour
+        return _BETWEEN * ((windows < n).astype(float) + ((steps + 1) % n > 0))
+
+    def _credit(self, mean: Reals) -> Reals:
+        """[kind of node, column] what a score gains where nodes of its kind are fewer than series.
+
+        The last kind are unions. Nodes of which nothing is expected are not counted: they may not exist yet.
+        """
+        heard = np.add.reduceat((mean > 0).astype(np.int64), self._starts[:-1], axis=0)
+        unions = (_MOST_REGIONS - 1) * (heard[2] + 1)
+        kinds = np.concatenate([heard, unions[None]])
+        return np.asarray(_FEW * np.log10(np.maximum(heard[-1] / np.maximum(kinds, 1), 1.0)))
 
     def _unions(
         self, count: Reals, mean: Reals, spread: Reals, extra: Reals, recent: Reals, usual: Reals
@@ -210,13 +219,13 @@ class Lattice:
             within: only nodes that hold one of these series.
         """
         length = seen.shape[1]
-        _, expected, more = self._by_step(step + 1 - length, step + 1)
+        _, expected, more = self.by_step(step + 1 - length, step + 1)
         places = np.minimum(np.array(self.windows), length) - 1
         backwards = [np.cumsum(values[:, ::-1], axis=1) for values in (seen, expected, more)]
         recent = min(_FRESH_HOURS * self.per_hour, length) - 1
         fresh_seen, fresh_mean = (self.sums(sums[:, [recent]]) for sums in backwards[:2])
         count, mean, more = (self.sums(sums[:, places]) for sums in backwards)
-        spread = mean + np.array([self._part(w) for w in self.windows]) * more
+        spread = mean + np.array([self.part(w) for w in self.windows]) * more
         extra = self._dispersion[:, :, step // (24 * self.per_hour)].T
         fresh = np.broadcast_to(_fresh(fresh_seen, fresh_mean), count.shape)
         if within is not None:
@@ -226,7 +235,13 @@ class Lattice:
         joint = self._unions(count, mean, spread, extra, *wide)
         union, order = _reached(*joint[:4]), joint[4]
         price = self._charge(joint[5], union)
-        scores = np.concatenate([single[2], union[2] - price])
+        looks, credit = self._looks(places + 1, np.full(places.shape, step)), self._credit(mean)
+        scores = np.concatenate(
+            [
+                single[2] + credit[self._level[single[0]], single[1]] - looks[single[1]],
+                union[2] + credit[-1, union[1]] - price - looks[union[1]],
+            ]
+        )
         top = float(scores.max(initial=0.0))
         if top < threshold:
             return None
