@@ -210,7 +210,7 @@ def conservation(instance: dg.DagsterInstance) -> pd.DataFrame:
         key = dg.AssetCheckKey(dg.AssetKey(["raw", channel]), "conservation")
         record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).get(key)
         found = record.evaluation if record else None
-        if record and found:
+        if record and found and {*ACCOUNT, "difference"} <= found.metadata.keys():
             figures = {name: found.metadata[name].value for name in (*ACCOUNT, "difference")}
             at = datetime.fromtimestamp(record.create_timestamp, UTC)
             rows.append({"channel": channel, "judged_at": at, **figures})

@@ -27,7 +27,7 @@ from complaint_assets.definitions import default_resources
 from complaint_assets.ledger import Ledger
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
-from complaint_assets.schemas.types import arrow_schema
+from complaint_assets.schemas.types import arrow_schema, duckdb_columns
 from complaint_assets.schemas.warehouse import ComplaintFacts
 from complaint_assets.serving.answers import BadQuestion, Denied, Question, answer, behind
 from complaint_assets.serving.api import Api
@@ -69,7 +69,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         with duckdb.connect(str(settings().warehouse)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.register("made", pa.Table.from_pylist(rows(), schema=arrow_schema(ComplaintFacts)))
-            connection.execute("CREATE SCHEMA warehouse; CREATE TABLE warehouse.complaint_facts AS FROM made")
+            columns = ", ".join(
+                f"{name} {kind}{'' if nullable else ' NOT NULL'}"
+                for name, kind, nullable, _ in duckdb_columns(ComplaintFacts)
+            )
+            connection.execute(f"CREATE SCHEMA warehouse; CREATE TABLE warehouse.complaint_facts ({columns})")
+            connection.execute("INSERT INTO warehouse.complaint_facts BY NAME FROM made")
         stores, _ = opened()
         slot = {"channel": "sms", "source": "gateway", "slot": "2026-11-13T04", "object_sha256": "0" * 64}
         counts = {"bytes": 1, "records_in": 64, "standardised": 64, "quarantined": 0, "event_dates": [FIRST]}

@@ -137,7 +137,7 @@ def _history(rows: ibis.Table, known: ibis.Table, start: datetime, terms: Terms)
     others = rows.filter(~counts(rows)).mutate(
         days_since_previous=ibis.null("float64"), reopened=ibis.literal(False)
     )
-    return told.union(others)
+    return told.union(others.cast(told.schema()))  # which of them may be null differs
 
 
 def between(table: ibis.Table, start: datetime, end: datetime) -> ibis.Table:

@@ -9,7 +9,7 @@ from complaint_assets.logic.marts.roles import withheld, withheld_in_grid
 from . import charts
 from .data import ReportData
 from .page import UNSHOWN, Cell, Html, change, details, number, section, share, table, text
-from .words import channel_name, label, over, percent, region_name
+from .words import channel_name, counted, label, over, percent, region_name
 
 HEAT_ROWS, HEAT_COLUMNS, BAR_ROWS = 10, 8, 8
 Counts = tuple[float, float | None]
@@ -117,6 +117,7 @@ def heat_section(data: ReportData) -> Html:
         for key, (now, then) in cells.items()
         if _tendency(now, then).startswith("up") and key not in unsaid
     ]
+    known = all(then is not None for _, then in cells.values())
     if grew:
         _, (category, region) = min(grew, key=lambda item: (-item[0], item[1]))
         now, then = cells[category, region]
@@ -126,7 +127,9 @@ def heat_section(data: ReportData) -> Html:
         )
     else:
         takeaway = "No cell rose by more than chance explains."
-    known = all(then is not None for _, then in cells.values())
+    if not known:
+        largest = max(sorted(whole["category"]), key=lambda code: whole["category"][code][0])
+        takeaway = f"{label(largest)} leads, with {counted(whole['category'][largest][0], 'complaint')}."
     remark = (
         f"Complaints in the {words.name} and change on {words.before}. Coloured and bold: beyond 2 standard "
         "deviations of chance; dark: beyond 4."

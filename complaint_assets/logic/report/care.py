@@ -207,6 +207,7 @@ def month_section(data: ReportData) -> Html:
             )
             for row in rows
         ],
+        kind="months",
     )
     remark = Html(f'<p class="remark">{text("The stroke on a bar: closed at the source.")}</p>')
     return section("months", title, takeaway, join([remark, charts.bars(drawn)]), figures, wide=True)

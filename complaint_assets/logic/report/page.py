@@ -135,7 +135,7 @@ def table(
         body.append(Html(f'<tr><th scope="row">{text(first)}</th>{join(cells)}</tr>'))
     return Html(
         f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption)}">'
-        f'<table class="{text(kind)}"><caption>{text(caption)}</caption>'
+        f'<table class="{text(kind)}"><caption><span>{text(caption)}</span></caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{join(body)}</tbody></table></div>"
     )
 

@@ -103,7 +103,8 @@ def surge_section(data: ReportData) -> Html:
 
 def volume_section(data: ReportData) -> Html:
     words = over(data)
-    title = f"Complainants per {words.bucket}, expected band, and surges"
+    surges = ordered_surges(data) if "surges" in data.role.report.sections else []
+    title = f"Complainants per {words.bucket} and expected band{', surges marked' if surges else ''}"
     volume = data.rows("volume", "start")
     if not volume:
         return section("volume", title, "No complaint in the time shown.", wide=True)
@@ -117,7 +118,7 @@ def volume_section(data: ReportData) -> Html:
     ]
     marks = [
         charts.Mark(row["started_at"], row["last_hour_at"] + HOUR, f"#{index}")
-        for index, row in enumerate(ordered_surges(data), start=1)
+        for index, row in enumerate(surges, start=1)
         if row["last_hour_at"] >= points[0].at
     ]
     judged = [(p.value, p.upper) for p in points if p.value is not None and p.upper is not None]

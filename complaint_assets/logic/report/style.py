@@ -36,11 +36,12 @@ flex-direction:column}
 .tile svg{margin-top:auto;width:100%;height:36px}
 .tile .caption{font-size:.8rem;color:var(--soft)}
 .scroll{overflow-x:auto}
-.scroll+.scroll{margin-top:14px}
+.scroll+.scroll,.bars+.scroll{margin-top:14px}
 .remark{font-size:.85rem;color:var(--soft);margin:0 0 8px}
 .scroll:focus-visible,summary:focus-visible,a:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-size:.85rem;color:var(--soft);padding-bottom:6px}
+caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 56px)}
 th,td{padding:6px 8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 thead th{color:var(--soft);font-weight:600;border-bottom:2px solid var(--line);vertical-align:bottom}
 tbody th{font-weight:600}
@@ -51,7 +52,7 @@ details .scroll{max-height:340px;overflow-y:auto;margin-top:8px}
 summary{cursor:pointer;color:var(--blue);font-size:.9rem;width:fit-content}
 a{color:var(--blue)}
 .facts td{overflow-wrap:anywhere;font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.8rem}
-.facts th{white-space:nowrap}
+.facts th,.months th{white-space:nowrap}
 .heat i{font-style:normal;color:var(--soft);font-size:.8rem}
 .badge{display:inline-block;padding:0 8px;border-radius:4px;border:1px solid currentColor;font-weight:700;
 white-space:nowrap}

@@ -7,13 +7,14 @@ from .words import channel_name, counted, figure, label, ordered_surges, over
 
 
 def status(data: ReportData) -> Html:
-    is_open = [row for row in ordered_surges(data) if row["status"] == "open"]
+    shows_surges = "surges" in data.role.report.sections
+    is_open = [row for row in ordered_surges(data) if row["status"] == "open"] if shows_surges else []
     parts = []
     if data.data_until is None:
         parts.append("No data yet")
     elif is_open:
         parts.append(f"{counted(len(is_open), 'open surge')}, the worst {is_open[0]['severity']}")
-    elif "surges" in data.role.report.sections:
+    elif shows_surges:
         parts.append("No open surge")
     overdue = data.overdue()
     parts.append("stale data" if overdue else "fresh data" if data.data_until else "")
@@ -103,12 +104,11 @@ def tile_section(data: ReportData) -> Html:
         ],
     )
     first = data.tiles[0] if data.tiles else None
-    takeaway = (
-        f"{label(first.metric.name)} came to {figure(first.metric, first.current)} in the {words.name}; "
-        f"{words.before}: {figure(first.metric, first.previous)}."
-        if first
-        else "No metric is named for this role."
-    )
+    takeaway = "No metric is named for this role."
+    if first:
+        takeaway = f"{label(first.metric.name)} came to {figure(first.metric, first.current)} in the {words.name}"
+        known_before = f", {words.before} to {figure(first.metric, first.previous)}"
+        takeaway += f"{known_before if known(first.previous) else ''}."
     return section(
         "figures",
         "Key figures",
