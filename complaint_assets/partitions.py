@@ -1,11 +1,12 @@
-"""The two clocks: slots (when bytes arrived) and event dates (when contacts happened), all in UTC."""
+"""The two clocks, in UTC: slots (when bytes arrived) and event dates (when contacts happened); and groups of them."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import dagster as dg
 
-from complaint_assets.schemas.types import STREAMING_CHANNELS
+from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS
 from resources.settings import settings
 
 HOUR_SLOT = "%Y-%m-%dT%H"
@@ -17,6 +18,11 @@ hourly_slots = dg.HourlyPartitionsDefinition(
 )
 daily_slots = dg.DailyPartitionsDefinition(start_date=settings().first_slot.strftime(DAY), end_offset=1)
 event_dates = dg.DailyPartitionsDefinition(start_date=settings().first_event_date.strftime(DAY), end_offset=2)
+
+STALE_AFTER = {
+    channel: timedelta(hours=3) if channel in STREAMING_CHANNELS else timedelta(hours=36) for channel in CHANNELS
+}
+"""How old the end of a channel's newest slot may be."""
 
 
 def slots_of(channel: str) -> dg.TimeWindowPartitionsDefinition:
@@ -63,3 +69,21 @@ def ranges(keys: list[str], definition: dg.TimeWindowPartitionsDefinition, idle:
         cut = gap is None or (smallest_cut is not None and gap >= smallest_cut and len(result) < MOST_RANGES)
         result = [*result, (key, key)] if cut else [*result[:-1], (result[-1][0], key)]
     return result
+
+
+CHUNK_DAYS = 366
+CHUNK_ROWS = 1_000_000
+"""How many event dates, and rows of them, are held in memory at once; a day is never cut."""
+
+
+def chunks(dates: list[date], rows: Mapping[date, int]) -> list[list[date]]:
+    """``dates`` in groups that are worked on one after the other, to bound memory; ``rows`` of each date."""
+    groups: list[list[date]] = []
+    held = 0
+    for day in dates:
+        held += rows.get(day, 0)
+        if not groups or len(groups[-1]) == CHUNK_DAYS or held > CHUNK_ROWS:
+            groups.append([])
+            held = rows.get(day, 0)
+        groups[-1].append(day)
+    return groups

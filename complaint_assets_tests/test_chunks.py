@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from complaint_assets.assets.common import CHUNK_DAYS, CHUNK_ROWS, chunks
+from complaint_assets.partitions import CHUNK_DAYS, CHUNK_ROWS, chunks
 
 FIRST = date(2026, 1, 1)
 

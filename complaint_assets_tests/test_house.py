@@ -73,6 +73,12 @@ def test_resources_import_nothing_of_the_code_location() -> None:
         assert not any(name.startswith("complaint_assets") for name in imported(path)), path.name
 
 
+@pytest.mark.parametrize("package", ["capture", "enrichment", "privacy", "serving", "surges"])
+def test_what_assets_and_commands_share_imports_neither(package: str) -> None:
+    for path in modules(CODE / package):
+        assert not parts_of_the_package(path) & {*UPWARD, "assets"}, path.name
+
+
 def test_assets_import_no_sensor_schedule_or_check() -> None:
     for path in modules(CODE / "assets"):
         assert not parts_of_the_package(path) & UPWARD, path.name

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from complaint_assets.schemas.types import CHANNELS, STREAMING_CHANNELS, Table, duckdb_columns
+from complaint_assets.schemas.types import Table, duckdb_columns
 
 OWNER = "team:complaint-data"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -18,15 +18,6 @@ STREAMING_FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=3), warn_window=timedelta(hours=2)
 )
 DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
-
-STALE_AFTER = {
-    channel: timedelta(hours=3) if channel in STREAMING_CHANNELS else timedelta(hours=36) for channel in CHANNELS
-}
-"""How old the end of a channel's newest slot may be."""
-
-CHUNK_DAYS = 366
-CHUNK_ROWS = 1_000_000
-"""How many event dates, and rows of them, are held in memory at once; a day is never cut."""
 
 
 def table_schema(model: type[Table]) -> dg.TableSchema:
@@ -52,19 +43,6 @@ def table_metadata(model: type[Table], **more: Any) -> dict[str, Any]:
 def run_dates(context: dg.AssetExecutionContext) -> list[date]:
     """The event dates that this run covers, in order."""
     return sorted(date.fromisoformat(key) for key in context.partition_keys)
-
-
-def chunks(dates: list[date], rows: Mapping[date, int]) -> list[list[date]]:
-    """``dates`` in groups that are worked on one after the other, to bound memory; ``rows`` of each date."""
-    groups: list[list[date]] = []
-    held = 0
-    for day in dates:
-        held += rows.get(day, 0)
-        if not groups or len(groups[-1]) == CHUNK_DAYS or held > CHUNK_ROWS:
-            groups.append([])
-            held = rows.get(day, 0)
-        groups[-1].append(day)
-    return groups
 
 
 def add_partition_metadata(context: dg.AssetExecutionContext, figures: Mapping[str, Mapping[str, float]]) -> None:

@@ -13,7 +13,6 @@ from complaint_assets.assets.common import (
     RETRIES,
     STREAMING_FRESHNESS,
     add_partition_metadata,
-    chunks,
     run_dates,
     table_metadata,
 )
@@ -23,7 +22,7 @@ from complaint_assets.logic.complaints.deduplicate import merge_deliveries
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.plan import complaint_inputs, digest_of
-from complaint_assets.partitions import event_dates
+from complaint_assets.partitions import chunks, event_dates
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.standardised import Standardised
 from complaint_assets.schemas.types import CHANNELS, arrow_schema

@@ -14,7 +14,6 @@ from complaint_assets.assets.common import (
     RETRIES,
     STREAMING_FRESHNESS,
     add_partition_metadata,
-    chunks,
     run_dates,
     table_metadata,
 )
@@ -26,7 +25,7 @@ from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.enriched.enrich import assemble, with_repeats
 from complaint_assets.logic.enriched.spread import enrich_spread
 from complaint_assets.logic.plan import enriched_inputs
-from complaint_assets.partitions import event_dates
+from complaint_assets.partitions import chunks, event_dates
 from complaint_assets.schemas.enriched import EnrichedComplaints
 from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.taxonomy import Rules, load_rules

@@ -13,7 +13,6 @@ from complaint_assets.assets.common import (
     DAILY_FRESHNESS,
     OWNER,
     RETRIES,
-    STALE_AFTER,
     STREAMING_FRESHNESS,
     WAREHOUSE_POOL,
 )
@@ -27,6 +26,7 @@ from complaint_assets.logic.report.figures import FIGURES, Asking, tiles
 from complaint_assets.logic.report.words import PERIODS
 from complaint_assets.logic.surges.counts import midnight
 from complaint_assets.metrics import load_metrics
+from complaint_assets.partitions import STALE_AFTER
 from complaint_assets.privacy.erasure import audit_log
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.standardised import Quarantine

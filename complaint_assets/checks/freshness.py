@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from complaint_assets.assets.common import STALE_AFTER
 from complaint_assets.ledger import Ledger, newest_slot_age
+from complaint_assets.partitions import STALE_AFTER
 from complaint_assets.schemas.types import CHANNELS
 from resources.stores import Stores
 

@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from complaint_assets.assets.common import chunks
-from complaint_assets.assets.complaints import COMPLAINTS
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.enriched.moves import Moves
 from complaint_assets.logic.enriched.spread import enrich_spread
+from complaint_assets.partitions import chunks
 from complaint_assets.privacy.erasure import audit_log
+from complaint_assets.schemas.complaints import Complaints
+from complaint_assets.schemas.types import arrow_schema
 from complaint_assets.taxonomy import BUILT_IN, Rules, compile_rules, load_rules, rule_files
 from complaint_assets.taxonomy.active import Change, changing, history, keep, record
 from complaint_assets.taxonomy.active import folder_of as kept_in
@@ -25,6 +26,7 @@ from resources.failpoints import failpoint
 from resources.settings import settings
 from resources.tables import Filter, Tables
 
+COMPLAINTS = arrow_schema(Complaints)
 APPLY, ROLLBACK = "taxonomy_apply", "taxonomy_rollback"
 """Actions of the audit log."""
 TRIALS = "trials"

@@ -12,8 +12,6 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from complaint_assets.assets.common import STALE_AFTER
-from complaint_assets.assets.warehouse import FACTS
 from complaint_assets.ledger import INTAKE, Ledger, newest_slot_age, newest_slot_end
 from complaint_assets.logic.marts.metric_rows import Slice
 from complaint_assets.logic.marts.metrics import DIMENSIONS, PEOPLE, TABLES, Metric
@@ -21,15 +19,18 @@ from complaint_assets.logic.marts.regulator import form, regulator_rows
 from complaint_assets.logic.marts.roles import Role, withheld
 from complaint_assets.logic.surges.calendar import subscribers_on
 from complaint_assets.metrics import load_metrics
+from complaint_assets.partitions import STALE_AFTER
 from complaint_assets.roles import load_roles
 from complaint_assets.schemas.surges import Surges
 from complaint_assets.schemas.types import CHANNELS, arrow_schema
+from complaint_assets.schemas.warehouse import ComplaintFacts
 from complaint_assets.surges.calendars import load_calendar
 from complaint_assets.taxonomy import load_rules
 from resources.settings import settings
 from resources.stores import Stores
 from resources.warehouse import Warehouse
 
+FACTS = arrow_schema(ComplaintFacts)
 MOST_ROWS = 100_000
 """Rows that an answer may have."""
 MOST_DAYS = 3660
