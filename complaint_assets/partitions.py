@@ -1,4 +1,4 @@
-"""The two clocks, in UTC: slots (when bytes arrived) and event dates (when contacts happened); and groups of them."""
+"""The two clocks, in UTC: slots (when bytes arrived) and event dates (when contacts happened); groups of dates."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta

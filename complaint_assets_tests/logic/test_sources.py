@@ -68,6 +68,16 @@ def test_a_silent_channel_is_marked_and_its_backlog_is_no_surge() -> None:
     assert incidents(metrics).empty
 
 
+def test_a_channel_that_sleeps_at_night_among_others_that_do_not_is_never_silent() -> None:
+    factor = factors()
+    hour = np.arange(factor.shape[1]) % 24
+    factor[2, hour < 8] = 0
+    factor[2, hour >= 8] *= 2
+    factor[:2] *= 4
+    metrics = measured(traffic(factor))
+    assert (metrics["source_state"] == "heard").all()
+
+
 def test_the_same_burst_without_a_silence_before_is_a_surge() -> None:
     factor = factors()
     factor[0, (DAYS - 2) * 24 + 16] = 13

@@ -50,12 +50,14 @@ class Baseline:
         dispersion: variance beyond the mean over the squared mean, per series.
         ready: series whose channel has been heard for long enough.
         heard: [series, hour of the history] that count as history.
+        rhythm: [channel, hour of the day] contacts as they came on the days that were heard.
     """
 
     profile: Reals
     dispersion: Reals
     ready: Flags
     heard: Flags
+    rhythm: Reals
 
     def expected(self, first: int, hours: int) -> Reals:
         """[series, hours] from the hour ``first`` of the history on, which may lie beyond its end."""
@@ -93,6 +95,7 @@ def fit(
         days &= ~apart
     channels = Groups(series, channel)
     heard_contacts = channels.sum(subjects if contacts is None else contacts)
+    rhythm = _by_hour(heard_contacts, channels.sum(days.astype(float)) > 0)
     heard = np.repeat(days & known[:, None], 24, axis=1)
     nodes = [
         Groups(series, *codes) for codes in ((), (category,), (region,), (category, region), (channel, category))
@@ -108,7 +111,7 @@ def fit(
         if left:
             variance = expected + dispersion[:, None] * expected**2
             surging = _surging(counted, expected, variance, nodes)
-            silent, catching = silences(heard_contacts, channels.sum(expected))
+            silent, catching = silences(heard_contacts, borne_out(channels.sum(expected), rhythm))
             surging |= (silent + catching > 0)[channels.of]
             clean = np.where(surging, expected, counted)
 
@@ -119,7 +122,23 @@ def fit(
     )
     # A profile learnt from few weeks errs; what it errs by looks like noise.
     young = _YOUNG_DISPERSION * np.maximum(7 / np.maximum(days.sum(1), 1) - 1 / 4, 0.0)
-    return Baseline(weekly * level[places.of][:, None], dispersion + young, days.sum(1) >= WARM_UP_DAYS, heard)
+    return Baseline(
+        weekly * level[places.of][:, None], dispersion + young, days.sum(1) >= WARM_UP_DAYS, heard, rhythm
+    )
+
+
+def _by_hour(contacts: Reals, days: Flags) -> Reals:
+    """[channel, hour of the day]: mean of ``contacts`` [channel, hour] over the ``days`` [channel, day]."""
+    of_days = contacts.reshape(*days.shape, 24) * days[:, :, None]
+    return np.asarray(of_days.sum(1) / np.maximum(days.sum(1), 1)[:, None])
+
+
+def borne_out(expected: Reals, rhythm: Reals) -> Reals:
+    """``expected`` [channel, hour from a midnight on], as far as the channel's own ``rhythm`` bears it out.
+
+    A profile of few weeks leans on other channels; where they talk at night, one that sleeps would pass for dead.
+    """
+    return np.minimum(expected, np.tile(rhythm, expected.shape[1] // 24 + 1)[:, : expected.shape[1]])
 
 
 def _heard_days(subjects: Reals, channel: Whole) -> Flags:

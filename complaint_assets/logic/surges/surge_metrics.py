@@ -10,7 +10,7 @@ import pyarrow as pa
 from complaint_assets.schemas.surges import SurgeMetrics
 from complaint_assets.schemas.types import arrow_schema, to_pandas
 
-from .baseline import HISTORY_HOURS, Baseline, fit
+from .baseline import HISTORY_HOURS, Baseline, borne_out, fit
 from .calendar import NO_CALENDAR, Calendar, silences
 from .counts import KEYS, Cube, Flags, Groups, Reals, hour_column, hour_number, midnight, quantiles, rounded, score
 
@@ -175,6 +175,6 @@ def _source_state(
     channels = Groups(len(contacts), channel)
     before = baseline.expected(HISTORY_HOURS - _REMEMBERED_HOURS, _REMEMBERED_HOURS)
     usual = np.concatenate([before, expected], axis=1) * baseline.ready[:, None]
-    silent, catching = silences(channels.sum(contacts), channels.sum(usual))
+    silent, catching = silences(channels.sum(contacts), borne_out(channels.sum(usual), baseline.rhythm))
     state = np.where(silent > 0, 1, np.where(catching > 0, 2, 0))[:, _REMEMBERED_HOURS:]
     return state[channels.of] * ready
