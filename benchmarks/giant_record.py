@@ -1,6 +1,6 @@
 """A 2 GB line between two good records: memory above start, and what became of each record.
 
-python -m benchmarks.giant_record [FORMAT]
+python -m benchmarks.giant_record [FORMAT...]
 """
 
 import resource
@@ -16,13 +16,15 @@ PARTS = {
 }
 
 
-def main(name: str) -> None:
-    """Read it and print the figures."""
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def read(name: str) -> tuple[list[str], int, float]:
+    """Read it; what became of the records, MB above start, and CPU seconds."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
     found = kinds_of(Giant(*PARTS[name], 2 << 30), FORMATS[name][1])
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(f"{name}: {found}, {(used.ru_maxrss - start) >> 10} MB above start (bar 256), {used.ru_utime:.1f} CPU s")
+    return found, (used.ru_maxrss - before.ru_maxrss) >> 10, used.ru_utime - before.ru_utime
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "jsonl")
+    for form in sys.argv[1:] or PARTS:
+        kinds, megabytes, seconds = read(form)
+        print(f"{form}: {kinds}, {megabytes} MB above start (bar 256), {seconds:.1f} CPU s")

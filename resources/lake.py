@@ -331,11 +331,15 @@ class Lake:
         return len(leaving)
 
     def strays(self) -> list[str]:
-        """Keys of stored bytes that no receipt stands for: what an interrupted removal or landing left."""
+        """Keys of stored bytes that no receipt stands for: what an interrupted removal or landing left.
+
+        What is being landed this moment is among them; purged, it is landed again.
+        """
         known = {
             json.loads(read(self._store, info.key) or b"{}").get("key") for info in self._store.list("receipts/")
         }
-        return [info.key for info in self._store.list("raw/") if info.key not in known]
+        stored = [info.key for info in self._store.list("raw/") if info.key not in known]
+        return stored + sorted(self._store.unfinished())
 
     def open_stray(self, key: str) -> BinaryIO:
         """The bytes of a stray."""

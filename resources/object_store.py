@@ -88,6 +88,10 @@ class ObjectStore(Protocol):
         """Remove the object and every version that the store kept of it."""
         ...
 
+    def unfinished(self) -> Iterator[str]:
+        """Keys of what is being written now, or was when its writer died; never listed."""
+        ...
+
     def everything(self) -> Iterator[tuple[str, BinaryIO]]:
         """Every stored byte: each object, and each version that the store kept; the caller closes the streams."""
         ...
@@ -229,6 +233,10 @@ class FolderStore:
             _sync_folder(path.parent)
             failpoint("remove.unlink_synced")
 
+    def unfinished(self) -> Iterator[str]:
+        for path in self._root.rglob(f"{TEMPORARY[0]}*{TEMPORARY[1]}"):
+            yield path.relative_to(self._root).as_posix()
+
     def everything(self) -> Iterator[tuple[str, BinaryIO]]:
         # Also what a listing passes over: unfinished files hold bytes, too.
         for path in sorted(self._root.rglob("*")):
@@ -362,6 +370,9 @@ class S3Store:
             if found == whole:
                 self._client.delete_object(Bucket=self._bucket, Key=whole, VersionId=version)
                 failpoint("remove.version_deleted")
+
+    def unfinished(self) -> Iterator[str]:
+        return iter(())  # an upload that breaks off leaves nothing
 
     def everything(self) -> Iterator[tuple[str, BinaryIO]]:
         for key, version, gone in self._versions(""):

@@ -253,3 +253,28 @@ def cut_everywhere(folder: Path, step: int) -> dict[str, Any]:
         "smallest": min(sizes),
         "largest": max(sizes),
     }
+
+
+# A record that does not end
+
+
+@row(
+    "giant-record",
+    "a file of 2 GB whose middle record is one line of 2 GB, between good ones: jsonl, json, csv, xml",
+    "that record is quarantined as oversize, its neighbours are read, memory stays under 256 MB above start",
+    trials=0,
+)
+def giant_record(folder: Path, trials: int) -> Result:
+    from benchmarks.giant_record import PARTS, read
+
+    result, most = Result(), 0
+    for name in PARTS:
+        kinds, megabytes, _ = run(lambda name=name: read(name)).value
+        most = max(most, megabytes)
+        kept = kinds == ["record", "oversize", "record"] and megabytes < MOST_MEGABYTES
+        result.expect(kept, f"{name}: {kinds}, {megabytes} MB above start")
+    result.note = f"{most} MB above start at most"
+    return result
+
+
+MOST_MEGABYTES = 256

@@ -1,11 +1,14 @@
 """Removals killed midway: verifying the lake brings nothing back, and asked again they come to their end."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from complaint_assets_tests.conftest import REPOSITORY
 from complaint_assets_tests.privacy.test_compressed import HERS, MARKERS, OBI, SLOT, erase, landed
 from resources import failpoints
 from resources.lake import RETIRED, Lake
@@ -85,3 +88,30 @@ def test_a_retirement_killed_midway_is_finished_and_its_receipt_can_be_made_agai
     assert verify(str(tmp_path / "lake")).rebuilt == [receipt.key]
     manifest = lake.seal("sms", SLOT)
     assert [one.flags for one in manifest.objects] == [(RETIRED,)]
+
+
+DIES = """
+import io, sys
+from datetime import UTC, datetime
+from resources.failpoints import arm
+from resources.lake import Lake
+arm("land.spooled")
+content = io.BytesIO(sys.stdin.buffer.read())
+Lake(sys.argv[1]).land("sms", "gateway", "2026-11-23T11", "x", datetime.now(UTC), content)
+"""
+
+
+def test_what_a_killed_landing_left_of_the_person_goes_and_what_it_left_of_others_stays(tmp_path: Path) -> None:
+    lake = landed(tmp_path, OBI, "day.jsonl")
+    for left in (HERS, OBI):
+        died = subprocess.run(
+            [sys.executable, "-c", DIES, tmp_path / "lake"], input=left, cwd=REPOSITORY, check=False
+        )
+        assert died.returncode == -signal.SIGKILL
+    assert len(lake.strays()) == 2
+    assert scan([str(tmp_path)], MARKERS.count) != {}
+    erase(lake)
+    assert scan([str(tmp_path)], MARKERS.count) == {}
+    (kept,) = lake.strays()
+    with lake.open_stray(kept) as stream:
+        assert stream.read() == OBI
