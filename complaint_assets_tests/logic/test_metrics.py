@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from complaint_assets.logic.marts.marts import figures, restatements
 from complaint_assets.logic.marts.metric_rows import Slice
-from complaint_assets.logic.marts.metrics import DIMENSIONS
+from complaint_assets.logic.marts.metrics import DIMENSIONS, PEOPLE
 from complaint_assets.logic.report.figures import Asking
 from complaint_assets.logic.surges.calendar import Calendar
 from complaint_assets.metrics import MetricError, load_metrics
@@ -301,13 +301,30 @@ def test_mart_report_and_answer_give_the_same_number(
 def test_no_published_cell_tells_of_fewer_people_than_allowed(
     engine: ibis.BaseBackend, drawn: list[dict[str, Any]]
 ) -> None:
-    rows = [fact(n, **one, is_complaint=not one["is_amplification"]) for n, one in enumerate(drawn)]
+    rows = [fact(n, **one, is_complaint=not one["is_amplification"] and n % 3 > 0) for n, one in enumerate(drawn)]
     by = ["channel", "category", "region"]
-    merged = figures(METRICS, table(engine, rows), by, ["contacts"], WEEK.end, small_cell=5)
+    names = ["contacts", "complainants"]
+    merged = figures(METRICS, table(engine, rows), by, names, WEEK.end, small_cell=5).to_pyarrow().to_pylist()
     plain = sum(not row["is_amplification"] for row in rows)
-    told = [row["contacts"] for row in merged.to_pyarrow().to_pylist()]
-    assert all(contacts is None or contacts >= 5 for contacts in told)
-    assert sum(contacts or 0 for contacts in told) <= plain
+    assert all(row["contacts"] is None or row["contacts"] >= 5 for row in merged)
+    assert all(row["complainants"] in (None, 0) or row["complainants"] >= 5 for row in merged)
+    assert sum(row["contacts"] or 0 for row in merged) <= plain
+
+
+def test_behind_figures_of_complaints_stand_those_who_complained_and_not_all_who_made_contact(
+    engine: ibis.BaseBackend,
+) -> None:
+    rows = [*(fact(n, is_complaint=n < 3, sentiment=-0.9 if n == 0 else 0.0) for n in range(8))]
+
+    def people(name: str) -> int:
+        (row,) = METRICS.answer(name, table(engine, rows), WEEK, []).to_pyarrow().to_pylist()
+        return int(row[PEOPLE])
+
+    told = {
+        name: people(name)
+        for name in ("contacts", "channel_mix", "complaints", "negative_share", "category_share")
+    }
+    assert told == {"contacts": 8, "channel_mix": 8, "complaints": 3, "negative_share": 3, "category_share": 3}
 
 
 def test_a_day_is_restated_by_what_arrives_after_it_was_closed(engine: ibis.BaseBackend) -> None:

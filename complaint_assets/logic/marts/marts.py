@@ -6,7 +6,7 @@ from datetime import datetime
 import ibis
 
 from .metric_rows import Slice
-from .metrics import Metrics
+from .metrics import COMPLAINT, Metrics
 
 OTHER = "other"
 _MERGED = (("region",), ("category", "domain"))
@@ -24,22 +24,30 @@ def figures(
     """The metrics ``names`` of all contacts before ``end``, per group.
 
     Cells with fewer than ``small_cell`` people are merged with others: their regions first, then their categories.
-    Of what is small even then, the row stays and its figures are null.
+    Of what is small even then, the row stays and its figures are null. The people of a cell are those who
+    complained; where nobody did, those who made contact.
     """
+
+    def people(of: ibis.Table) -> ibis.Value:
+        complained = metrics.people("complaints", of)
+        # Where nobody complained, those who did not are all; so nobody is counted twice, which takes long.
+        others = of.complainant.nunique(where=~metrics.conditions[COMPLAINT].holds(of))
+        return ibis.ifelse(complained > 0, complained, others)
+
     rows = metrics.rows_of("facts", facts, Slice.until(end), metrics.needed(names) | {*by, "complainant"})
     # A metric may count nothing of a group that others count in: groups are those with any contact.
     rows = rows.filter(~rows.is_amplification)
     for dimensions in _MERGED if small_cell else ():
         if not set(dimensions) & set(by):
             continue
-        sizes = rows.group_by(by).agg(people=rows.complainant.nunique())
+        sizes = rows.group_by(by).agg(people=people(rows))
         sized = rows.inner_join(sizes, by)
         merged = {
             name: ibis.ifelse(sized.people < small_cell, OTHER, sized[name]) for name in dimensions if name in by
         }
         rows = sized.mutate(**merged).drop("people")
     cells = metrics.measures(rows, names)
-    result = rows.group_by(by).agg(**cells, people=rows.complainant.nunique())
+    result = rows.group_by(by).agg(**cells, people=people(rows))
     if small_cell:
         small = result.people < small_cell
         result = result.mutate(**{name: ibis.ifelse(small, None, result[name]) for name in names})
@@ -57,7 +65,13 @@ def restatements(facts: ibis.Table, end: datetime, closing_hours: int, small_cel
     late = contacts.filter(contacts.received_at >= closed)
     who = ibis.coalesce(late.subject_id, late.complaint_id)
     days = late.group_by(late.event_date, restated_on=late.received_at.date()).agg(
-        contacts=late.count(), complaints=late.count(where=late.is_complaint), people=who.nunique()
+        contacts=late.count(),
+        complaints=late.count(where=late.is_complaint),
+        people=who.nunique(),
+        complainants=who.nunique(where=late.is_complaint),
     )
-    told = {name: ibis.ifelse(days.people < small_cell, None, days[name]) for name in ("contacts", "complaints")}
-    return days.mutate(**told).drop("people")
+    few = days.people < small_cell
+    some = (days.complainants > 0) & (days.complainants < small_cell)
+    return days.mutate(
+        contacts=ibis.ifelse(few, None, days.contacts), complaints=ibis.ifelse(few | some, None, days.complaints)
+    ).drop("people", "complainants")

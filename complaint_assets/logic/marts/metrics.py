@@ -17,6 +17,8 @@ from .metric_rows import Slice, Terms, backlog_rows, facts_rows, intake_rows, su
 
 PEOPLE = "people"
 """Column with the distinct people behind a row of an answer: what small cells are told by."""
+COMPLAINT = "complaint"
+"""The condition that makes a complaint of a contact."""
 _OF_FACTS = (
     "event_date",
     "event_hour",
@@ -137,6 +139,13 @@ class Metrics:
             holds = one if holds is None else holds & one
         return holds
 
+    def people(self, name: str, rows: ibis.Table) -> ibis.Value:
+        """How many people stand behind the metric: those who complained, if it is of complaints, or else all."""
+        plain = [self[one] for one in self.parts(self[name])] or [self[name]]
+        of_complaints = any(COMPLAINT in one.where for one in plain)
+        complained = self.conditions[COMPLAINT].holds(rows) if of_complaints else None
+        return rows.complainant.nunique(where=complained)
+
     def measure(self, name: str, rows: ibis.Table, now: datetime | None = None) -> ibis.Value:
         """The metric as an aggregation of ``rows``, as ``rows_of`` prepares them.
 
@@ -222,7 +231,7 @@ class Metrics:
         cells = {name: self.measure(plain, rows, now)}
         cells |= {one: self.measure(one, rows, now) for one in metric.beside}
         if of_people:
-            cells[PEOPLE] = rows.complainant.nunique()
+            cells[PEOPLE] = self.people(name, rows)
         result = rows.group_by(by).agg(**cells) if by else rows.aggregate(**cells)
         if metric.kind == "share":
             whole = result[name].sum().over(ibis.window())

@@ -76,12 +76,11 @@ class Asking:
     def told(self, names: Sequence[str], by: Sequence[str], asked: Slice) -> pd.DataFrame:
         """The metrics ``names``, all of one kind of rows: columns ``by``, the metrics, ``people``.
 
-        The people are those whom the first metric counts: on a page they stand for all of its row.
+        The people are those behind the first metric, for all of the row.
         """
         of = self.metrics[names[0]].of
         rows = self.metrics.rows_of(of, self.facts, asked, self.metrics.needed(names) | {*by, "complainant"})
-        counted = self.metrics.where(names[0], rows)
-        cells = {**self.metrics.measures(rows, names), PEOPLE: rows.complainant.nunique(where=counted)}
+        cells = {**self.metrics.measures(rows, names), PEOPLE: self.metrics.people(names[0], rows)}
         return (rows.group_by(by).agg(**cells) if by else rows.aggregate(**cells)).to_pandas()
 
     def answer(self, name: str, by: Sequence[str], asked: Slice) -> pd.DataFrame:
