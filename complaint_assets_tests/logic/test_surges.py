@@ -157,6 +157,22 @@ def test_quiet_weeks_raise_hardly_an_alarm() -> None:
     assert sum(len(find_surges(measured(traffic(seed, outage=False)), name)) for seed in (11, 12, 13)) <= 1
 
 
+def test_a_source_that_knows_days_only_is_watched_by_the_day() -> None:
+    rng = np.random.default_rng(5)
+    seen = rng.poisson(3.0, DAYS)
+    seen[OUTAGE // 24] += 25
+    at = [START + timedelta(days=day, hours=12) for day in range(DAYS)]
+    counts = pd.DataFrame({"bucket_start": at, "channel": "call_centre", "category": "billing", "region": "MD"})
+    counts = counts.assign(**dict.fromkeys(("subjects", "by_15", "by_30", "by_45", "complaints"), seen))
+    found = measured(counts.assign(amplifications=0))
+    expected = found[found["event_date"] == dates()[-1]]["expected"].to_numpy()
+    assert expected[12] == pytest.approx(3.0, rel=0.3)
+    assert expected.sum() - expected[12] < 0.1
+    surges = find_surges(found, name)
+    assert [at.date() for at in surges["started_at"]] == [dates()[OUTAGE // 24]]
+    assert surges["detected_at"].iloc[0].hour <= 13
+
+
 def test_the_forecast_covers_the_next_day_with_ordered_bands() -> None:
     counts = traffic(5, outage=False)
     until = START + timedelta(days=DAYS - 1)

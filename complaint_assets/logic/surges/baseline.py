@@ -27,9 +27,12 @@ from .counts import (
 
 WEEKS = BASELINE_DAYS // 7
 HISTORY_HOURS = BASELINE_DAYS * 24
+DAY_SHARE = 0.95
+"""Share of one hour of the day from which on a source is taken to know days only."""
 WARM_UP_DAYS = 7
 """Days a channel must have been heard before anything is expected of it."""
 
+_ENOUGH_CONTACTS = 10  # whose hour is the same by chance hardly ever
 _PROFILE_COUNTS = 40.0  # pseudo-counts per hour of the week, hour and weekday (reference design)
 _SHARE_COUNTS = 20.0
 _LEVEL_COUNTS = 60.0
@@ -188,13 +191,21 @@ def _profiles(clean: Reals, days: Flags, cells: Groups, channel: Whole) -> Reals
     channels = Groups(size, cells.keys[0])
     channel_heard = np.zeros((channels.keys.shape[1], WEEKS, 7))
     channel_heard[channels.of] = heard
-    _, hour, weekday = _rhythm(channels.sum(counts), channel_heard, 1.0, 1.0)
+    in_all = channels.sum(counts)
+    _, hour, weekday = _rhythm(in_all, channel_heard, _of_days(in_all.sum((1, 2))), 1.0)
     rate, hour, weekday = _rhythm(counts, heard, hour[channels.of], weekday[channels.of])
 
     prior = rate[:, None, None] * weekday[:, :, None] * hour[:, None, :]
     seen = _smooth(counts.sum(1).reshape(size, 168))
     foreseen = _smooth((prior * heard.sum(1)[:, :, None]).reshape(size, 168))
     return prior.reshape(size, 168) * (seen + _PROFILE_COUNTS) / (foreseen + _PROFILE_COUNTS)
+
+
+def _of_days(hourly: Reals) -> Reals:
+    """[channel, hour] factors to lean on: flat, unless one hour holds all, since the source knows days only."""
+    total = hourly.sum(1, keepdims=True)
+    by_day = (hourly.max(1, keepdims=True) >= DAY_SHARE * total) & (total >= _ENOUGH_CONTACTS)
+    return np.where(by_day, 24 * hourly / np.maximum(total, 1.0), 1.0)
 
 
 def _rhythm(

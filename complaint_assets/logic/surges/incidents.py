@@ -14,15 +14,16 @@ import pyarrow.compute as pc
 from complaint_assets.schemas.surges import SurgeMetrics, Surges, SurgeTransitions
 from complaint_assets.schemas.types import arrow_schema, from_pandas, to_pandas
 
+from .baseline import DAY_SHARE
 from .calendar import NO_CALENDAR, Calendar
-from .counts import KEYS, Cube, Reals, hour_number
+from .counts import KEYS, Cube, Groups, Reals, hour_number
 from .incident_rows import row_of
 from .lifecycle import Incident, Replay
 from .memory import Memory, Resumed, remembered, unpacked
 from .surge_metrics import CATCHING_UP, SILENT
 from .surge_scan import Lattice
 
-THRESHOLD = 6.3
+THRESHOLD = 6.45
 """Score that opens an incident: under one false one a week over 576 series (``benchmarks/surges.py``)."""
 YOUNG_DAYS = 28
 YOUNG_EXTRA = 1.75
@@ -60,10 +61,18 @@ def cube_of(metrics: pa.Table) -> tuple[Cube, datetime, int]:
 
 
 def quarters_of(cube: Cube) -> Reals:
-    """[series, quarter of an hour] people who complained for the first time in the hour."""
-    edges = [np.zeros_like(cube.measures["subjects"])]
-    edges += [cube.measures[name] for name in ("by_15", "by_30", "by_45", "subjects")]
-    return np.diff(np.stack(edges, axis=2), axis=2).reshape(len(edges[0]), -1)
+    """[series, quarter of an hour] people who complained for the first time in the hour.
+
+    Those of a channel of which a day expects all in one hour are spread over it: it knows days only.
+    """
+    subjects, expected = cube.measures["subjects"], cube.measures["expected"]
+    edges = [np.zeros_like(subjects), *(cube.measures[name] for name in ("by_15", "by_30", "by_45")), subjects]
+    quarters = np.diff(np.stack(edges, axis=2), axis=2)
+    channels = Groups(len(subjects), cube.codes[0])
+    daily = channels.sum(expected).reshape(channels.keys.shape[1], -1, 24)
+    by_day = daily.max(2) >= DAY_SHARE * np.maximum(daily.sum(2), 1e-9)
+    spread = np.repeat(by_day, 24, axis=1)[channels.of]
+    return np.where(spread[:, :, None], subjects[:, :, None] / 4, quarters).reshape(len(subjects), -1)
 
 
 def thresholds_of(days: int, threshold: float = THRESHOLD, age: int = 0) -> Reals:
