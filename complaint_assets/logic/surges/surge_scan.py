@@ -129,8 +129,11 @@ class Lattice:
         """
         day_steps, before = 24 * self.per_hour, LOOK_BACK * self.per_hour
         peaks = np.zeros(self.hours * self.per_hour)
+        enough = self._enough()
         for day in range(self.first_day, self.hours // 24):
             begin = day * day_steps
+            if not enough[begin : begin + day_steps].any():
+                continue
             first, end = max(begin - before, 0), begin + day_steps
             summed = [
                 np.concatenate([np.zeros((self.nodes, 1)), np.cumsum(self.sums(values), axis=1)], axis=1)
@@ -158,6 +161,12 @@ class Lattice:
                 fair = found[2] + credit[-1, found[1]] - self._charge(union[5], found)
                 np.maximum.at(peaks, begin + found[1], fair - looks[found[1]])
         return peaks
+
+    def _enough(self) -> Flags:
+        """[step] whether a node could show ``LEAST_EXCESS``: all series came to it in the longest window."""
+        total = np.concatenate([[0.0], np.cumsum(self.seen.sum(0))])
+        end = np.arange(1, total.size)
+        return np.asarray(total[end] - total[np.maximum(end - max(self.windows), 0)] >= LEAST_EXCESS - 1e-6)
 
     def _charge(self, regions: Whole, found: tuple[Whole, Whole, Reals]) -> Reals:
         """What the choice of the regions of the unions ``found`` costs: see ``charge``."""
