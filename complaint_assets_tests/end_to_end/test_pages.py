@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from complaint_assets_tests.logic.test_report import ROLES, page_of
+from complaint_assets_tests.logic.report_data import ROLES, page_of
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
