@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from complaint_assets_tests.logic.report_data import ROLES, page_of
@@ -16,10 +17,33 @@ PHONE, SCREEN, PAPER = 390, 1280, 703
 OPEN = "document.querySelectorAll('details').forEach(part => part.open = true)"
 
 
+REGIONS = [f"Federal Capital Territory {n}" for n in range(12)]
+WIDE = pd.DataFrame(
+    [
+        {
+            "category": f"broadband_installation_{n}",
+            "region": region,
+            "current": 1234,
+            "previous": 99,
+            "people": 90,
+        }
+        for n in range(12)
+        for region in REGIONS
+    ]
+)
+"""More categories and regions than a table shows by themselves, with long names."""
+
+
+def page(role: str) -> str:
+    """The page of ``role`` at its widest."""
+    whole = {by: WIDE.groupby(by, as_index=False).sum(numeric_only=True) for by in ("category", "region")}
+    return page_of(role, heat=WIDE, categories=whole["category"], regions=whole["region"])
+
+
 def shown(browser: "WebDriver", folder: Path, role: str, width: int, *, media: str = "screen") -> None:
     """Open the page of ``role`` at ``width``."""
     file = folder / f"{role}.html"
-    file.write_text(page_of(role), encoding="utf-8")
+    file.write_text(page(role), encoding="utf-8")
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})

@@ -311,6 +311,15 @@ def test_no_published_cell_tells_of_fewer_people_than_allowed(
     assert sum(row["contacts"] or 0 for row in merged) <= plain
 
 
+@pytest.mark.parametrize(("complained", "others", "told"), [(5, 0, 5), (4, 9, None), (0, 5, 0), (0, 4, None)])
+def test_a_cell_is_told_by_five_who_complained_or_if_nobody_did_by_five_who_made_contact(
+    engine: ibis.BaseBackend, complained: int, others: int, told: int | None
+) -> None:
+    rows = [fact(n, is_complaint=n < complained) for n in range(complained + others)]
+    found = figures(METRICS, table(engine, rows), ["channel"], ["complaints"], WEEK.end, small_cell=5)
+    assert found.to_pyarrow()["complaints"].to_pylist() == [told]
+
+
 def test_behind_figures_of_complaints_stand_those_who_complained_and_not_all_who_made_contact(
     engine: ibis.BaseBackend,
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import pytest
 from pydantic import SecretStr
 
 from complaint_assets.assets.marts import mart_assets, mart_table
-from complaint_assets.assets.reports import report_data
+from complaint_assets.assets.reports import end_of, report_data
 from complaint_assets.definitions import default_resources
 from complaint_assets.ledger import Ledger
 from complaint_assets.metrics import load_metrics
@@ -166,6 +167,13 @@ def test_every_figure_of_a_page_is_what_the_command_answers_for_its_period(built
 
 def none(value: Any) -> Any:
     return None if pd.isna(value) else value
+
+
+def test_a_page_of_closed_days_ends_with_the_last_of_them_even_if_it_goes_by_the_hour() -> None:
+    role = load_roles()["reporting"]
+    by_hour = replace(role, report=replace(role.report, over="day"))
+    assert end_of(by_hour, AS_OF) == datetime(2026, 11, 13, tzinfo=UTC)
+    assert end_of(load_roles()["operations"], AS_OF) == AS_OF
 
 
 def test_a_page_of_closed_days_tells_nothing_of_the_day_that_is_open(built: Home) -> None:
