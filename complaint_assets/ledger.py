@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
 from complaint_assets.contracts import load_contracts
@@ -41,19 +42,30 @@ class Ledger:
         return self._rows("intake", INTAKE, where)
 
     def arrivals(self) -> list[dict[str, Any]]:
-        """Channel, slot and number of deliveries of every object: enough for ages and ends of slots."""
-        return self._rows("intake", INTAKE, columns=("channel", "slot", "standardised"))
+        """The newest slot of each channel with deliveries, and the newest without: channel, slot, standardised.
 
-    def _rows(
+        Enough for ages and ends of slots, however many objects there are.
+        """
+        rows = self._scan("intake", INTAKE, columns=("channel", "slot", "standardised"))
+        some = pc.greater(rows["standardised"], 0)
+        newest = pa.table({"channel": rows["channel"], "standardised": some, "slot": rows["slot"]})
+        newest = newest.group_by(["channel", "standardised"]).aggregate([("slot", "max")])
+        return newest.rename_columns({"slot_max": "slot"}).to_pylist()
+
+    def _rows(self, name: str, schema: pa.Schema, where: Sequence[Filter] = ()) -> list[dict[str, Any]]:
+        return self._scan(name, schema, where).to_pylist()
+
+    def _scan(
         self, name: str, schema: pa.Schema, where: Sequence[Filter] = (), columns: Sequence[str] | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> pa.Table:
         """Rows of a ledger table. One that cannot be read is set aside: it is made anew from the raw lake."""
         try:
-            return self._tables.scan(name, schema, columns=columns, where=where).to_pylist()
+            return self._tables.scan(name, schema, columns=columns, where=where)
         except (DeltaError, pa.ArrowException, OSError):
             where_to = self._tables.set_aside(name)
             logging.getLogger(__name__).warning("ledger table %s is damaged: set aside as %s", name, where_to)
-            return []
+            wanted = [field for field in schema if columns is None or field.name in columns]
+            return pa.schema(wanted).empty_table()
 
     def fence(self, *tables: str) -> Fence:
         """How ``tables`` and the ledger stand: taken before inputs are read, given to every store."""
