@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are this file's own
-"""Serving: marts of many complaints, dashboard queries beside plain DuckDB over Parquet, publishing under readers.
+"""Serving: marts, pages, dashboard queries beside plain DuckDB over Parquet, publishing under readers.
 
 python benchmarks/serving.py [--mart-rows 1000000] [--query-rows 10000000] [--readers 100] [--publications 20]
 """
@@ -22,8 +22,11 @@ import pyarrow as pa
 
 from complaint_assets.logic.marts.marts import figures
 from complaint_assets.logic.marts.metric_rows import Slice
+from complaint_assets.logic.report.figures import FIGURES, Asking, tiles
 from complaint_assets.metrics import load_metrics
 from complaint_assets.roles import load_roles
+from complaint_assets.schemas.surges import SurgeMetrics
+from complaint_assets.schemas.types import arrow_schema
 from resources.publish import mart_file, open_mart, publish
 
 FACTS = """
@@ -68,6 +71,27 @@ def marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             publish(folder, role.name, made)
             print(f"  {role.name}: {', '.join(f'{name} {rows.num_rows:,}' for name, rows in made.items())} rows")
     print(f"marts: {time.perf_counter() - begun:.1f} s, {cpu() - used:.1f} CPU-s (bar: 15 s on 2 cores)")
+
+
+def pages(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every figure of every role's page."""
+    engine = ibis.duckdb.from_connection(connection)
+    connection.register("hourly", arrow_schema(SurgeMetrics).empty_table())
+    for role in load_roles().roles.values():
+        asking = Asking(
+            role=role,
+            end=datetime(2026, 12, 20, tzinfo=UTC),
+            metrics=load_metrics(),
+            facts=engine.table("small"),
+            hourly=engine.table("hourly"),
+            closing_hours=load_roles().closing_hours,
+        )
+        begun, used = time.perf_counter(), cpu()
+        tiles(asking)
+        for section in role.report.sections:
+            if section in FIGURES:
+                FIGURES[section](asking)
+        print(f"  page of {role.name}: {time.perf_counter() - begun:.1f} s, {cpu() - used:.1f} CPU-s")
 
 
 def queries(connection: duckdb.DuckDBPyConnection, folder: Path, repeats: int = 7) -> None:
@@ -171,6 +195,7 @@ def main() -> None:
         for table, rows in (("small", given.mart_rows), ("large", given.query_rows)):
             connection.execute(FACTS.format(name=table, rows=rows))
         marts(connection, folder / "marts")
+        pages(connection)
         queries(connection, folder)
         readers(folder / "marts", given.readers, given.publications)
 
