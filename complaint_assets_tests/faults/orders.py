@@ -154,7 +154,7 @@ def deliver(deliveries: int) -> dict[str, int]:
     contracts, keys = load_contracts([]), Keys(home.vault.secret)
     start_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     days, hours = 10, range(6, 18)
-    per_file = deliveries // (days * len(hours))
+    per_file = -(-deliveries // (days * len(hours)))
     sent = events = again = 0
     recent: list[list[bytes]] = []
     for day in range(days):

@@ -150,6 +150,7 @@ for _key, _row in TESTED.items():
 
 
 AT = datetime(2026, 11, 10, tzinfo=UTC)
+KB_4 = 4000
 NEVER = 1 << 30
 PACKED_FROM = 4
 """Bytes from which on it can be told that a file is packed at all."""
@@ -163,12 +164,14 @@ def four_kilobytes() -> dict[str, tuple[bytes, Any, int]]:
     from complaint_assets_tests.logic import test_parse_damage, test_trailer
     from complaint_assets_tests.logic.test_unpack import zst
 
-    found = {
-        name: (content, by, 1 if name in (*test_parse_damage.CHECKED, *test_parse_damage.CLOSED) else NEVER)
-        for name, (content, by) in test_parse_damage.FORMATS.items()
-    }
-    rows = [f"{n},text {hashlib.sha256(b'%d' % n).hexdigest()}\n" for n in range(1, 55)]
-    lines = [json.dumps({"id": n, "text": row}) + "\n" for n, row in enumerate(rows, start=1)][:40]
+    found: dict[str, tuple[bytes, Any, int]] = {}
+    for name in test_parse_damage.FORMATS:
+        tells = 1 if name in (*test_parse_damage.CHECKED, *test_parse_damage.CLOSED) else NEVER
+        sizes = (test_parse_damage.files(list(range(1, count)))[name] for count in range(11, 200))
+        content, by = next(file for file in sizes if len(file[0]) > KB_4)
+        found[name] = (content, by, tells)
+    rows = [f"{n},text {hashlib.sha256(b'%d' % n).hexdigest()}\n" for n in range(1, 60)]
+    lines = [json.dumps({"id": n, "text": row}) + "\n" for n, row in enumerate(rows, start=1)][:42]
     table = "id,text\n" + "".join(rows)
     found["csv with a count"] = (f"{table}TRAILER,{len(rows)}".encode(), test_trailer.CSV, 1)
     counted = "".join(lines) + json.dumps({"trailer": {"rows": len(lines)}})

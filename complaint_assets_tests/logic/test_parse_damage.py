@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,13 @@ from complaint_assets_tests.conftest import REPOSITORY
 from complaint_assets_tests.logic.native_samples import workbook
 
 IDS = list(range(1, 31))
-TEXTS = [f"Nínú ilé {n} kò sí network, “no signal” ẹ jọ̀ọ́ 😡 {n * 7919}" for n in IDS]
+
+
+def said(ids: Iterable[int]) -> list[str]:
+    return [f"Nínú ilé {n} kò sí network, “no signal” ẹ jọ̀ọ́ 😡 {n * 7919}" for n in ids]
+
+
+TEXTS = said(IDS)
 
 
 def contract(type_: str, **form: Any) -> Contract:
@@ -36,30 +43,36 @@ def parquet(rows: dict[str, list[Any]]) -> bytes:
     return out.getvalue()
 
 
-DOCUMENTS = [{"id": n, "text": text} for n, text in zip(IDS, TEXTS, strict=True)]
-FORMATS: dict[str, tuple[bytes, Contract]] = {
-    "jsonl": ("\n".join(json.dumps(d, ensure_ascii=False) for d in DOCUMENTS).encode(), contract("jsonl")),
-    "json": (json.dumps(DOCUMENTS, ensure_ascii=False).encode(), contract("json")),
-    "csv": (
-        b"id,text\n" + "".join(f'{n},"{t}"\n' for n, t in zip(IDS, TEXTS, strict=True)).encode(),
-        contract("csv"),
-    ),
-    "tsv": (
-        b"id\ttext\n" + "".join(f"{n}\t{t}\n" for n, t in zip(IDS, TEXTS, strict=True)).encode(),
-        contract("tsv"),
-    ),
-    "xml": (
-        f"<?xml version='1.0' encoding='utf-8'?>\n<all><r id='1'><text>{'</text></r><r><text>'.join(TEXTS)}"
-        "</text></r></all>".encode(),
-        contract("xml", records="all.r[]"),
-    ),
-    "whatsapp_export": (
-        "".join(f"01.02.2020, 10:00 - A{n}: {t}\n" for n, t in zip(IDS, TEXTS, strict=True)).encode(),
-        contract("whatsapp_export", headers=["%d.%m.%Y, %H:%M - "]),
-    ),
-    "xlsx": (workbook(("id", "text"), *zip(IDS, TEXTS, strict=True)), contract("xlsx")),
-    "parquet": (parquet({"id": IDS, "text": TEXTS}), contract("parquet")),
-}
+def files(ids: list[int]) -> dict[str, tuple[bytes, Contract]]:
+    """A file of records ``ids`` in every format, and its contract."""
+    texts = said(ids)
+    documents = [{"id": n, "text": text} for n, text in zip(ids, texts, strict=True)]
+    return {
+        "jsonl": ("\n".join(json.dumps(d, ensure_ascii=False) for d in documents).encode(), contract("jsonl")),
+        "json": (json.dumps(documents, ensure_ascii=False).encode(), contract("json")),
+        "csv": (
+            b"id,text\n" + "".join(f'{n},"{t}"\n' for n, t in zip(ids, texts, strict=True)).encode(),
+            contract("csv"),
+        ),
+        "tsv": (
+            b"id\ttext\n" + "".join(f"{n}\t{t}\n" for n, t in zip(ids, texts, strict=True)).encode(),
+            contract("tsv"),
+        ),
+        "xml": (
+            f"<?xml version='1.0' encoding='utf-8'?>\n<all><r id='1'><text>{'</text></r><r><text>'.join(texts)}"
+            "</text></r></all>".encode(),
+            contract("xml", records="all.r[]"),
+        ),
+        "whatsapp_export": (
+            "".join(f"01.02.2020, 10:00 - A{n}: {t}\n" for n, t in zip(ids, texts, strict=True)).encode(),
+            contract("whatsapp_export", headers=["%d.%m.%Y, %H:%M - "]),
+        ),
+        "xlsx": (workbook(("id", "text"), *zip(ids, texts, strict=True)), contract("xlsx")),
+        "parquet": (parquet({"id": ids, "text": texts}), contract("parquet")),
+    }
+
+
+FORMATS = files(IDS)
 formats = pytest.mark.parametrize("name", FORMATS)
 CHECKED = ("xlsx", "parquet")
 """Formats with checksums and counts of their own: damaged, they are refused as a whole."""
