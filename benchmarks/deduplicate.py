@@ -1,4 +1,6 @@
-"""Merge and repeat links of a million deliveries against plain pandas: ``benchmarks/deduplicate.py [--rows N]``.
+"""Merge and repeat links of a million deliveries against plain pandas.
+
+``python -m benchmarks.deduplicate [--rows N]``.
 
 Deliveries of a month: 7 % are redeliveries, customers write three times on average, two in a hundred name two
 identifiers. Each side runs in a process of its own that reads the same file, in turns; the numbers of complaints
@@ -22,8 +24,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from complaint_assets.logic.complaints.deduplicate import merge_deliveries
 from complaint_assets.logic.complaints.links import CONTACT, link_repeats
@@ -138,7 +138,10 @@ def figures(complaints: int, counts: Any, repeats: Any) -> dict[str, Any]:
 def measured(side: str, file: Path) -> dict[str, Any]:
     """What ``side`` made of ``file`` and what that took, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, __file__, "--side", side, "--file", file], capture_output=True, text=True, check=True
+        [sys.executable, "-m", f"benchmarks.{Path(__file__).stem}", "--side", side, "--file", file],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return dict(json.loads(done.stdout))
 

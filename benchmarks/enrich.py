@@ -1,4 +1,6 @@
-"""The whole enrichment step against a plain pandas pipeline: ``benchmarks/enrich.py [--rows N] [--more M]``.
+"""The whole enrichment step against a plain pandas pipeline.
+
+``python -m benchmarks.enrich [--rows N] [--more M]``.
 
 Complaints of the simulator's phrases, read from a file batch by batch, enriched on all cores. The baseline runs on
 ``--sample`` of the same rows, in turns with the step on as many, and its output must be equal. Bars: 12 times the
@@ -17,15 +19,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from plain_enrichment import pipeline  # noqa: E402
-from traffic import SCHEMA, complaints  # noqa: E402
-
-from complaint_assets.logic.enriched.enrich import enrich  # noqa: E402
-from complaint_assets.logic.enriched.spread import PIECE, cores, enrich_each  # noqa: E402
-from complaint_assets.taxonomy import load_rules  # noqa: E402
+from benchmarks.plain_enrichment import pipeline
+from benchmarks.traffic import SCHEMA, complaints
+from complaint_assets.logic.enriched.enrich import enrich
+from complaint_assets.logic.enriched.spread import PIECE, cores, enrich_each
+from complaint_assets.taxonomy import load_rules
 
 
 def memory(stop: threading.Event, peak: list[int]) -> None:
@@ -116,7 +114,10 @@ def main() -> None:
         for rows in filter(None, (asked.rows, asked.more)):
             file = written(Path(folder), rows)
             done = subprocess.run(
-                [sys.executable, __file__, "--measure", file], capture_output=True, text=True, check=True
+                [sys.executable, "-m", f"benchmarks.{Path(__file__).stem}", "--measure", file],
+                capture_output=True,
+                text=True,
+                check=True,
             )
             took = json.loads(done.stdout)
             file.unlink()

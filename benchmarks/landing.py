@@ -1,6 +1,6 @@
 """Throughput of landing, on a folder and on S3 on loopback, beside ``cp`` of the same bytes with fsync.
 
-    .venv/bin/python benchmarks/landing.py [--megabytes 64] [--files 8] [--rounds 5] [--folder FOLDER]
+    python -m benchmarks.landing [--megabytes 64] [--files 8] [--rounds 5] [--folder FOLDER]
 
 The rounds of all ways are interleaved, so that what else the machine does falls on each alike; the ratio of a way
 is the median over rounds of (its time / the time of cp in that round). Landing does more than cp: it hashes,
@@ -14,15 +14,12 @@ import random
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from resources.lake import Lake
 

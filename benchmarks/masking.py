@@ -1,4 +1,4 @@
-"""How well and how fast texts are masked: ``python benchmarks/masking.py``.
+"""How well and how fast texts are masked: ``python -m benchmarks.masking``.
 
 Reads the labelled and real texts under COMPLAINTS_REAL_DATA (default: ``shared/data`` beside the repository);
 prints measure, value, bar, and whether it is reached. Hidden: every letter and digit of the labelled span is gone.
@@ -18,22 +18,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.enriched.enrich import enrich
+from complaint_assets.logic.privacy.mask import Masker, mask
+from complaint_assets.logic.privacy.mask_scan import PLACEHOLDER
+from complaint_assets.logic.raw.parse import parse
+from complaint_assets.logic.standardised.identify import Keys
+from complaint_assets.logic.standardised.standardise import Origin, standardise
+from complaint_assets.schemas.complaints import Complaints
+from complaint_assets.schemas.types import arrow_schema
+from complaint_assets.simulator import simulate
+from complaint_assets.taxonomy import load_rules
+from complaint_assets.vocabulary import load_masker
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
-
-from complaint_assets.contracts import load_contracts  # noqa: E402
-from complaint_assets.logic.enriched.enrich import enrich  # noqa: E402
-from complaint_assets.logic.privacy.mask import Masker, mask  # noqa: E402
-from complaint_assets.logic.privacy.mask_scan import PLACEHOLDER  # noqa: E402
-from complaint_assets.logic.raw.parse import parse  # noqa: E402
-from complaint_assets.logic.standardised.identify import Keys  # noqa: E402
-from complaint_assets.logic.standardised.standardise import Origin, standardise  # noqa: E402
-from complaint_assets.schemas.complaints import Complaints  # noqa: E402
-from complaint_assets.schemas.types import arrow_schema  # noqa: E402
-from complaint_assets.simulator import simulate  # noqa: E402
-from complaint_assets.taxonomy import load_rules  # noqa: E402
-from complaint_assets.vocabulary import load_masker  # noqa: E402
-
 DATA = Path(os.environ.get("COMPLAINTS_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
 TWEETS = DATA / "social" / "uk_operator_tweets_o2_vodafone.csv"
 CHAT = DATA / "whatsapp" / "cable_chat_turns_dev.tsv"

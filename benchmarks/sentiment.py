@@ -1,4 +1,4 @@
-"""Sentiment against the package it must equal, one core: ``benchmarks/sentiment.py [--made N]``.
+"""Sentiment against the package it must equal, one core: ``python -m benchmarks.sentiment [--made N]``.
 
 Every real text and ``--made`` invented ones are scored by both; every value must be identical. Speed is taken on
 real short texts, in turns. Bars: 200,000 texts equal, 12 times the package's own loop.
@@ -8,18 +8,13 @@ import argparse
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import pyarrow as pa
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from texts import made, real  # noqa: E402
-from traffic import complaints  # noqa: E402
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: E402
-
-from complaint_assets.logic.enriched.sentiment import compound  # noqa: E402
+from benchmarks.texts import made, real
+from benchmarks.traffic import complaints
+from complaint_assets.logic.enriched.sentiment import compound
 
 SPEED = 15_000
 TURNS = 5

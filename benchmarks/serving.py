@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - the names are this file's own
 """Serving: marts, pages, dashboard queries beside plain DuckDB over Parquet, publishing under readers.
 
-python benchmarks/serving.py [--mart-rows 1000000] [--query-rows 10000000] [--readers 100] [--publications 20]
+python -m benchmarks.serving [--mart-rows 1000000] [--query-rows 10000000] [--readers 100] [--publications 20]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The whole table of the surge detector on simulated companies, with its bars.
 
-    python benchmarks/surges.py [--part calibrate|detect|masking|cost] [--seeds 8] [--first 1000] [--by hour]
+    python -m benchmarks.surges [--part calibrate|detect|masking|cost] [--seeds 8] [--first 1000] [--by hour]
 
 Companies of 6 x 8 x 12 series. ``calibrate`` prints false incidents a week over thresholds, on quiet weeks of
 seeds that nothing else uses; ``detect`` judges the thresholds of the product on other seeds, quiet and surging.

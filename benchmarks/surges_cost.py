@@ -1,6 +1,6 @@
 """What surges cost: a micro-batch and a replay of everything, on a simulated home of 576 series.
 
-    python benchmarks/surges_cost.py [--weeks 8]
+    python -m benchmarks.surges_cost [--weeks 8]
 
 Facts of ``--weeks`` measured weeks and the eight before them lie in a warehouse; metrics are made from them as
 the asset does. Then one more quarter of an hour comes: CPU seconds of ``surge_metrics`` for the newest date and

@@ -1,6 +1,6 @@
 """The next 24 hours of each category and of all, beside other forecasts, on histories with surges in them.
 
-    python benchmarks/surges_forecast.py [--seeds 2]
+    python -m benchmarks.surges_forecast [--seeds 2]
 
 Pinball loss over the quantiles 2.5, 10, 50, 90 and 97.5 %, relative to the mean count; coverage of the 80 and
 95 % bands. AutoETS is scored if statsforecast is installed (it needs pandas < 3).

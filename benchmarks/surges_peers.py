@@ -1,10 +1,10 @@
 """Other detectors on the same companies at the same budget of false alarms.
 
-    python benchmarks/surges_peers.py [--seeds 8] [--first 1000]
+    python -m benchmarks.surges_peers [--seeds 8] [--first 1000]
 
 Quiet weeks of the seeds that our threshold comes from set theirs; outages and the false alarms printed are those
 of the seeds from ``--first`` on. The last rows are what production runs (every 15 minutes) and the same by the
-hour, held to more: each incident counts, and one of another place is no hit (``benchmarks/surges.py``).
+hour, held to more: each incident counts, and one of another place is no hit (``python -m benchmarks.surges``).
 Every peer scores each node of the lattice (single series to the whole company) hour by hour from eight weeks
 of its own history, uncleaned as in its definition. Its threshold is the least at which the quiet companies
 show one false alarm a week, alarms of all nodes within twelve hours counted as one: more lenient than what the
@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from surges import CALIBRATED, TESTED, WEEKS, cube_of, distinct, found_in, judged, lattice_of, made_for
 
+from benchmarks.surges import CALIBRATED, TESTED, WEEKS, cube_of, distinct, found_in, judged, lattice_of, made_for
 from complaint_assets.logic.surges.backtest import ENOUGH, GRACE_HOURS
 from complaint_assets.logic.surges.counts import Groups, score
 from complaint_assets.logic.surges.incidents import THRESHOLD

@@ -1,6 +1,6 @@
 """Surges in real series: what is found, and beside it what a seasonal median/MAD finds with as many alarms.
 
-    python benchmarks/surges_real.py [--only comcast uk montgomery nab outbreaks]
+    python -m benchmarks.surges_real [--only comcast uk montgomery nab outbreaks]
 
 Reads the folder of real data (COMPLAINTS_REAL_DATA). Times are taken as they are written; matters come from
 columns of the files, never from a classifier, so that this judges detection alone. The posts are counted without

@@ -1,4 +1,6 @@
-"""The rules' matcher against a ``re`` loop per category with equal hits, one core: ``benchmarks/taxonomy.py``.
+"""The rules' matcher against a ``re`` loop per category with equal hits, on one core.
+
+``python -m benchmarks.taxonomy``.
 
 Both give the rules that fire and every span of evidence, for the rules of the categories. Bars: 8 times the loop;
 twice the rules in less than 1.3 times the time. The other half are rules of other words of the same shape; as a
@@ -8,23 +10,17 @@ second case every rule is given twice, which doubles the evidence too.
 import codecs
 import re
 import statistics
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from plain_enrichment import folded, searcher  # noqa: E402
-from texts import real  # noqa: E402
-from traffic import complaints  # noqa: E402
-
-from complaint_assets.logic.enriched.matcher import Matcher, fold  # noqa: E402
-from complaint_assets.logic.enriched.rules import Rule, phrase_pattern  # noqa: E402
-from complaint_assets.taxonomy import load_rules  # noqa: E402
+from benchmarks.plain_enrichment import folded, searcher
+from benchmarks.texts import real
+from benchmarks.traffic import complaints
+from complaint_assets.logic.enriched.matcher import Matcher, fold
+from complaint_assets.logic.enriched.rules import Rule, phrase_pattern
+from complaint_assets.taxonomy import load_rules
 
 TEXTS = 20_000
 LOOP = 2_000

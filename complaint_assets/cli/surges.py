@@ -52,6 +52,8 @@ def surges(
         row["expected"], row["ratio"] = round(row["expected"], 1), round(row["ratio"], 1)
         row["started_at"] = f"{row['started_at']:%Y-%m-%d %H:%M}"
     show(rows if as_json else brief, as_json, "Surges" if all_surges else "Open surges")
+    if not (rows or all_surges or as_json):
+        out.print("what has ended: complaints surges --all")
 
 
 def known_surges() -> list[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """Rules in texts: every hit that a plain regular expression finds, with its exact place."""
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,16 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.plain_enrichment import folded, pipeline, searcher
+from benchmarks.traffic import complaints
 from complaint_assets.logic.enriched.enrich import enrich, read
 from complaint_assets.logic.enriched.matcher import Matcher, fold, matcher
 from complaint_assets.logic.enriched.rules import Rule, phrase_pattern, regex_pattern
 from complaint_assets.taxonomy import load_rules
 from complaint_assets.taxonomy.check import realisations
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-
-from plain_enrichment import folded, pipeline, searcher
-from traffic import complaints
 
 RULES = load_rules("NG")
 PHRASES = [
