@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,12 @@ def s3() -> Iterator[S3]:
             patch.setenv(name, value)
         import boto3
 
-        boto3.client("s3").create_bucket(
-            Bucket="complaints", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+        client = boto3.client("s3")
+        # Servers of one process share their buckets, and tests of two folders may have a server each.
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+            client.create_bucket(
+                Bucket="complaints", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+            )
         yield S3(application, (host, port))
         server.shutdown()
 
