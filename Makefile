@@ -39,7 +39,7 @@ dev: $(VENV)/.stamp ## UI and daemon on the standing home
 	@exec $(BIN)/python -m complaint_assets.cli ui
 
 test: $(VENV)/.stamp-test ## Every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/.stamp-test ## The fault table: kills, pauses, contention, damage; writes docs/reliability.md (ROWS=...)
 	@$(BIN)/python -m complaint_assets_tests.faults $(ROWS)
