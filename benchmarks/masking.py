@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from complaint_assets.contracts import load_contracts
 from complaint_assets.logic.enriched.enrich import enrich
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.privacy.mask import Masker, mask
 from complaint_assets.logic.privacy.mask_scan import PLACEHOLDER
 from complaint_assets.logic.raw.parse import parse
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, standardise
 from complaint_assets.schemas.complaints import Complaints
 from complaint_assets.schemas.types import arrow_schema

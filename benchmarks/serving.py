@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -119,13 +120,20 @@ def queries(connection: duckdb.DuckDBPyConnection, folder: Path, repeats: int = 
         ("backlog_ageing", "age"): "",
     }
     medians: dict[str, list[float]] = defaultdict(list)
+
+    def answered(name: str, by: list[str], *, people: bool) -> pa.Table:
+        return metrics.answer(name, facts, week, by, people=people).to_pyarrow()
+
+    def fetched(sql: str) -> list[tuple[object, ...]]:
+        return connection.execute(sql).fetchall()
+
     for (name, by), sql in plain.items():
         ways: dict[str, Callable[[], object]] = {
-            "shown": lambda: metrics.answer(name, facts, week, by.split(","), people=False).to_pyarrow(),  # noqa: B023
-            "people counted": lambda: metrics.answer(name, facts, week, by.split(",")).to_pyarrow(),  # noqa: B023
+            "shown": partial(answered, name, by.split(","), people=False),
+            "people counted": partial(answered, name, by.split(","), people=True),
         }
         if sql:
-            ways["plain DuckDB over Parquet"] = lambda: connection.execute(sql).fetchall()  # noqa: B023
+            ways["plain DuckDB over Parquet"] = partial(fetched, sql)
         taken: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for _ in range(repeats):
             for way, ask in ways.items():

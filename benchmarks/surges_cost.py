@@ -75,14 +75,12 @@ def main(weeks: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         warehouse = Warehouse(database=str(Path(folder) / "home.duckdb"))
 
-        def store(name: str, rows: pa.Table, since: datetime | None) -> None:
+        def store(name: str, rows: pa.Table) -> None:
             with duckdb.connect(warehouse.database) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 connection.execute("CREATE SCHEMA IF NOT EXISTS warehouse")
                 connection.register("incoming", rows)
                 connection.execute(f"CREATE TABLE IF NOT EXISTS warehouse.{name} AS FROM incoming LIMIT 0")
-                if since:
-                    connection.execute(f"DELETE FROM warehouse.{name} WHERE event_date >= ?", [since.date()])  # noqa: S608
                 connection.execute(f"INSERT INTO warehouse.{name} FROM incoming")
 
         def measure(first: int, steps: int) -> pa.Table:
@@ -98,16 +96,19 @@ def main(weeks: int) -> None:
             return sorted(rows, key=lambda row: str(row["surge_id"]))
 
         steps = quarters.shape[1]
-        store("complaint_facts", facts(quarters[:, :-1], made.codes), None)
+        store("complaint_facts", facts(quarters[:, :-1], made.codes))
         measured = timed(f"metrics of {days + 1 - BASELINE_DAYS} days", lambda: measure(BASELINE_DAYS, steps - 1))
-        store("surge_metrics", measured, None)
+        store("surge_metrics", measured)
         print(f"{measured.num_rows} rows of metrics, {len(made.rate)} series")
         timed("surges: replay of everything, memories written", lambda: incidents("a.db"))
         with duckdb.connect(warehouse.database) as connection:
             connection.execute("DROP TABLE warehouse.complaint_facts")
-        store("complaint_facts", facts(quarters, made.codes), None)
+        store("complaint_facts", facts(quarters, made.codes))
         newest = timed("micro-batch: surge_metrics of the newest date", lambda: measure(days, steps))
-        store("surge_metrics", newest, START + timedelta(days=days))
+        with duckdb.connect(warehouse.database) as connection:
+            date = (START + timedelta(days=days)).date()
+            connection.execute("DELETE FROM warehouse.surge_metrics WHERE event_date >= ?", [date])
+        store("surge_metrics", newest)
         timed("micro-batch: digests of the days, of which", lambda: measured_days(warehouse))
         resumed = timed("micro-batch: surges", lambda: incidents("a.db"))
         whole = timed("the same without memories", lambda: incidents("b.db"))

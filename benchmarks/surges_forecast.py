@@ -9,6 +9,7 @@ Pinball loss over the quantiles 2.5, 10, 50, 90 and 97.5 %, relative to the mean
 import argparse
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
@@ -91,11 +92,9 @@ def auto_ets(past: Reals) -> Reals:
 
 def main(seeds: range) -> None:
     methods = {"ours": None, "seasonal naive": seasonal_naive, "Farrington-type GLM": glm}
-    try:
-        import statsforecast  # noqa: F401
-
+    if find_spec("statsforecast"):
         methods["AutoETS"] = auto_ets
-    except ImportError:
+    else:
         print("statsforecast is not installed: AutoETS is left out (pip install statsforecast)")
     loss, inside = defaultdict(list), defaultdict(list)
     for seed in seeds:

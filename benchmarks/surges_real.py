@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,8 +45,8 @@ def counted(events: Iterable[Event]) -> pa.Table:
     for at, channel, category, region, number in events:
         cells[at.replace(minute=0, second=0, microsecond=0), channel, category, region, at.minute // 15] += number
     hours: dict[tuple[datetime, str, str, str], list[int]] = {}
-    for (*key, quarter), number in cells.items():
-        hours.setdefault(tuple(key), [0, 0, 0, 0])[quarter] += number  # type: ignore[arg-type]
+    for (at, channel, category, region, quarter), number in cells.items():
+        hours.setdefault((at, channel, category, region), [0, 0, 0, 0])[quarter] += number
     columns: dict[str, list[object]] = {n: [] for n in ("bucket_start", "channel", "category", "region")}
     sums: dict[str, list[int]] = {
         n: [] for n in ("by_15", "by_30", "by_45", "subjects", "complaints", "amplifications")
@@ -59,7 +60,7 @@ def counted(events: Iterable[Event]) -> pa.Table:
     return pa.table({**columns, **sums})
 
 
-def incidents(events: list[Event]) -> list[dict[str, object]]:
+def incidents(events: list[Event]) -> list[dict[str, Any]]:
     """Rows of ``Surges``."""
     counts = counted(events)
     first, last = min(e[0] for e in events).date(), max(e[0] for e in events).date()
@@ -69,8 +70,8 @@ def incidents(events: list[Event]) -> list[dict[str, object]]:
     return [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
 
 
-def show(name: str, events: list[Event], found: list[dict[str, object]]) -> None:
-    days = {row["started_at"].date() for row in found}  # type: ignore[attr-defined]
+def show(name: str, events: list[Event], found: list[dict[str, Any]]) -> None:
+    days = {row["started_at"].date() for row in found}
     weeks = (max(e[0] for e in events) - min(e[0] for e in events)).days / 7
     print(
         f"\n{name}: {sum(e[4] for e in events)} in {weeks:.1f} weeks; {len(found)} incidents on {len(days)} days"
@@ -155,15 +156,18 @@ def nab() -> None:
             events.append((at, "social", "volume", "unknown", round(float(row["value"]) / per)))
         key = next(k for k in labels if k.endswith(f"{name}.csv"))
         windows = [
-            tuple(datetime.strptime(t[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for t in pair)
-            for pair in labels[key]
+            (
+                datetime.fromisoformat(begin[:19]).replace(tzinfo=UTC),
+                datetime.fromisoformat(end[:19]).replace(tzinfo=UTC),
+            )
+            for begin, end in labels[key]
         ]
         found = incidents(events)
         at = [row["detected_at"] for row in found]
-        hit = sum(any(a <= t <= b for t in at) for a, b in windows)  # type: ignore[operator]
-        outside = sum(not any(a <= t <= b for a, b in windows) for t in at)  # type: ignore[operator]
+        hit = sum(any(a <= t <= b for t in at) for a, b in windows)
+        outside = sum(not any(a <= t <= b for a, b in windows) for t in at)
         print(f"\nNAB {name}: {hit} of {len(windows)} windows, {outside} of {len(found)} incidents outside")
-        beside_median(events, len(found), windows)  # type: ignore[arg-type]
+        beside_median(events, len(found), windows)
 
 
 def outbreaks() -> None:

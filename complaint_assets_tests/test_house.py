@@ -1,11 +1,14 @@
 """The rules of the house: which way imports run, and what stays out of the import of the definitions."""
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import typer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CODE = REPOSITORY / "complaint_assets"
@@ -49,6 +52,43 @@ def test_lower_layers_import_nothing_above_them(layer: str) -> None:
     for path in modules(CODE / layer):
         above = parts_of_the_package(path) - ALLOWED[layer]
         assert not above, f"{path.relative_to(REPOSITORY)} imports {above}"
+
+
+def test_the_layers_of_logic_import_in_one_direction_and_what_they_share_imports_none() -> None:
+    needs: dict[str, set[str]] = {}
+    for path in modules(CODE / "logic"):
+        layer = path.parent.name if path.parent != CODE / "logic" else "shared"
+        for name in imported(path):
+            if name.startswith("complaint_assets.logic."):
+                other = name.split(".")[2] if (CODE / "logic" / name.split(".")[2]).is_dir() else "shared"
+                needs.setdefault(layer, set()).update({other} - {layer})
+    assert needs.pop("shared", set()) == set()
+    TopologicalSorter(needs).prepare()  # CycleError names the circle
+
+
+PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
+SPEAKING = [path for part in ("cli", "enrichment", "logic/report", "taxonomy") for path in modules(CODE / part)]
+COMMANDS = [
+    (path.name, command)
+    for paths, said in (
+        (PAGES, r"(?:`|^ {4})complaints ((?:[a-z][a-z-]+ ?)+)"),
+        ((*SPEAKING, *modules(REPOSITORY / "resources")), r"[:;] complaints ([a-z]+(?: [a-z][a-z-]+)?)"),
+    )
+    for path in paths
+    for command in sorted(set(re.findall(said, path.read_text(encoding="utf-8"), re.M)))
+]
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS)
+def test_every_command_that_a_page_or_a_message_names_exists(page: str, command: str) -> None:
+    from complaint_assets.cli import app
+
+    known = typer.main.get_command(app)
+    for word in command.split():
+        if not hasattr(known, "commands"):
+            break  # the rest are arguments
+        assert word in known.commands, f"{page} names complaints {command}"
+        known = known.commands[word]
 
 
 def test_logic_and_schemas_know_no_dagster_and_no_resources() -> None:

@@ -10,7 +10,7 @@ import dagster as dg
 from complaint_assets.assets.standardised import QUARANTINE, STANDARDISED, standardise_slots
 from complaint_assets.checks.drift import build_drift_check
 from complaint_assets.ledger import Ledger
-from complaint_assets.logic.standardised.identify import Keys
+from complaint_assets.logic.identify import Keys
 from complaint_assets_tests.logic.test_trailer import CSV, FILES
 from resources.stores import Stores
 

@@ -12,10 +12,10 @@ from complaint_assets.assets.complaints import unify
 from complaint_assets.assets.standardised import QUARANTINE, STANDARDISED, standardise_slots
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.conservation import account
+from complaint_assets.logic.contract import build_contract
 from complaint_assets.logic.digest import digest
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.standardised.contract import build_contract
-from complaint_assets.logic.standardised.identify import Keys
+from complaint_assets.logic.identify import Keys
 from complaint_assets.privacy.removal import retire
 from resources.stores import Stores
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
-
 from resources.alert import Alert
+from resources.yaml_file import read_yaml
 
 SCHEMA = Path(__file__).with_name("routes.schema.json")
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
@@ -122,22 +121,13 @@ def load_routes(path: Path) -> Routes:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _: int) -> Routes:
-    from jsonschema import Draft202012Validator  # slow to import, needed only where routes are read
-
-    try:
-        data = json.loads(json.dumps(yaml.safe_load(path.read_text(encoding="utf-8"))))
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise RoutesError(f"{path}: not readable as YAML: {type(error).__name__}") from None
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    faults = sorted(Draft202012Validator(schema).iter_errors(data), key=lambda fault: list(map(str, fault.path)))
-    if faults:
-        # The value is not quoted: somebody may have put a secret there.
-        raise RoutesError("\n".join(f"{path}: {fault.json_path}: {_said(fault)}" for fault in faults))
+    # No value is quoted: somebody may have put a secret there.
+    data = read_yaml(path, SCHEMA, RoutesError, told=_said)
     for n, rule in enumerate(data["rules"]):
         for name in ("to", "second"):
             strangers = set(rule.get(name, ())) - set(data["routes"])
             if strangers:
-                raise RoutesError(f"{path}: $.rules[{n}].{name}: no such route: {', '.join(sorted(strangers))}")
+                raise RoutesError(f"{path}: rules[{n}].{name}: no such route: {', '.join(sorted(strangers))}")
     routes = {name: _route(path, name, said) for name, said in data["routes"].items()}
     return Routes(routes, tuple(_rule(said) for said in data["rules"]))
 
@@ -157,7 +147,7 @@ def _route(path: Path, name: str, said: Mapping[str, Any]) -> Route:
         try:
             zone = ZoneInfo(hours["time_zone"])
         except (OSError, ValueError, KeyError):
-            raise RoutesError(f"{path}: $.routes.{name}.quiet.time_zone: no such time zone") from None
+            raise RoutesError(f"{path}: routes.{name}.quiet.time_zone: no such time zone") from None
         quiet = Quiet(time.fromisoformat(hours["from"]), time.fromisoformat(hours["to"]), zone)
     return Route(
         name=name,

@@ -7,7 +7,7 @@ import dagster as dg
 from complaint_assets.assets.common import OWNER, WAREHOUSE_POOL
 from complaint_assets.assets.standardised import read_object
 from complaint_assets.contracts import load_contracts
-from complaint_assets.logic.standardised.identify import Keys
+from complaint_assets.logic.identify import Keys
 from complaint_assets.privacy.erasure import audit_log, cut_again, erased_people, objects_of
 from complaint_assets.privacy.removal import apply, plan
 from complaint_assets.retention import load_policy

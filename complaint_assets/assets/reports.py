@@ -114,8 +114,8 @@ def provenance(role: Role, ledger: Ledger, asking: Asking, run_id: str) -> list[
         ("Definitions of roles", load_roles().version),
         ("Period", f"{asking.now.start:%Y-%m-%d %H:%M} to {asking.end:%Y-%m-%d %H:%M} UTC"),
     ]
+    days = f"--from {asking.now.start:%Y-%m-%d} --to {last} --role {role.name}"
     if role.ask:
-        days = f"--from {asking.now.start:%Y-%m-%d} --to {last} --role {role.name}"
         told.append(("Ask again", f"complaints kpi {role.report.tiles[0]} --by event_date {days}"))
     if role.trace != "no":
         told.append(("Bytes behind it", f"complaints explain {role.report.tiles[0]} {days}"))

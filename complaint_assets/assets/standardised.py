@@ -25,12 +25,12 @@ from complaint_assets.assets.common import (
 )
 from complaint_assets.contracts import load_contracts
 from complaint_assets.ledger import Ledger
+from complaint_assets.logic.contract import Contract
 from complaint_assets.logic.digest import digests_by
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.privacy.erasure import Erased
 from complaint_assets.logic.privacy.mask import Masker
 from complaint_assets.logic.raw.unpack import read_entries
-from complaint_assets.logic.standardised.contract import Contract
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.set_aside import set_aside_invalid
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
 from complaint_assets.partitions import slots_of

@@ -26,8 +26,8 @@ from complaint_assets.assets.warehouse import FACTS, complaint_facts
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.enriched.phrases import phrases
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.plan import BASELINE_DAYS, metric_inputs
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.surges.forecast import forecast
 from complaint_assets.logic.surges.incidents import transitions
 from complaint_assets.logic.surges.surge_metrics import hourly_counts

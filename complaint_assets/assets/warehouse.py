@@ -19,7 +19,7 @@ from complaint_assets.assets.enriched import ENRICHED, enriched_complaints
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.marts.facts import facts_of
+from complaint_assets.logic.facts import facts_of
 from complaint_assets.partitions import event_dates
 from complaint_assets.schemas.types import arrow_schema, to_pandas
 from complaint_assets.schemas.warehouse import ComplaintFacts

@@ -5,8 +5,8 @@ import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from complaint_assets.logic.contract import Contract
 from complaint_assets.logic.raw.batch import as_objects
-from complaint_assets.logic.standardised.contract import Contract
 from complaint_assets.partitions import slot_at
 from resources.failpoints import failpoint
 from resources.lake import Lake

@@ -87,8 +87,8 @@ class Erasure:
     def __init__(self, spelt: Sequence[str], subject: str | None, source: str) -> None:
         from complaint_assets.assets.standardised import read_object
         from complaint_assets.contracts import load_contracts
+        from complaint_assets.logic.identify import Keys
         from complaint_assets.logic.privacy.erasure import Erased, Markers, mark_of
-        from complaint_assets.logic.standardised.identify import Keys
         from complaint_assets.privacy.erasure import audit_log, same_person
 
         self.stores = stores()
@@ -258,8 +258,8 @@ def identify(spelt: Sequence[str], source: str) -> list[Any]:
     Raises:
         WrongUse: an identifier is none, or needs its source.
     """
+    from complaint_assets.logic.identify import IdentifierKind
     from complaint_assets.logic.privacy.erasure import GLOBAL_KINDS
-    from complaint_assets.logic.standardised.identify import IdentifierKind
     from complaint_assets.privacy.erasure import given
 
     kinds = get_args(IdentifierKind)

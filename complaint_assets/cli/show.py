@@ -71,9 +71,9 @@ def print_original(row: dict[str, Any], record: str) -> None:
     A row of a workbook or a Parquet file has no bytes of its own: it is printed as JSON, read anew.
     """
     from complaint_assets.contracts import load_contracts
+    from complaint_assets.logic.identify import delivery_id
     from complaint_assets.logic.raw.parse import Record
     from complaint_assets.logic.raw.unpack import read_entries, unpacked
-    from complaint_assets.logic.standardised.identify import delivery_id
 
     item = raw_object(row)
     contract = load_contracts(settings().contract_folders()).get((row["channel"], row["source"]))

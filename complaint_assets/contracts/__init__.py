@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from complaint_assets.logic.standardised.contract import Contract, build_contract
+from complaint_assets.logic.contract import Contract, build_contract
 from resources.yaml_file import read_yaml
 
 BUILT_IN = Path(__file__).parent

@@ -2,7 +2,7 @@
 
 import ibis
 
-from complaint_assets.logic.marts.facts import COMPLAINT_CLASSES
+from complaint_assets.logic.facts import COMPLAINT_CLASSES
 
 
 def account(

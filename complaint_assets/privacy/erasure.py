@@ -14,12 +14,12 @@ from io import BytesIO
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from complaint_assets.logic.contract import Contract
+from complaint_assets.logic.identify import IdentifierKind, normalise_identifier
 from complaint_assets.logic.privacy.erasure import GLOBAL_KINDS, Erased, Mark, Markers, Place, mentioned
 from complaint_assets.logic.raw.cut import CannotCut, Entry, cut
 from complaint_assets.logic.raw.records import Record, Refused
 from complaint_assets.logic.raw.unpack import CannotUnpack, read_entries, repacked
-from complaint_assets.logic.standardised.contract import Contract
-from complaint_assets.logic.standardised.identify import IdentifierKind, normalise_identifier
 from complaint_assets.logic.standardised.standardise import Standardising
 from complaint_assets.schemas.standardised import Standardised
 from complaint_assets.schemas.types import CHANNELS, arrow_schema

@@ -11,9 +11,9 @@ import dagster as dg
 from complaint_assets.contracts import load_contracts
 from complaint_assets.ledger import Ledger
 from complaint_assets.logic.evaluate import evaluate
+from complaint_assets.logic.identify import delivery_id
 from complaint_assets.logic.privacy.erasure import Markers
 from complaint_assets.logic.privacy.retention import Due, Kept, Policy, due, object_ends, whole_groups
-from complaint_assets.logic.standardised.identify import delivery_id
 from complaint_assets.partitions import slot_window
 from complaint_assets.privacy.erasure import Contracts, UnfinishedErasure, cut_object, entries_of, objects_of
 from complaint_assets.schemas.complaints import Complaints

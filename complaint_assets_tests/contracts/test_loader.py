@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from complaint_assets.contracts import BUILT_IN, ContractError, load_contract, load_contracts
-from complaint_assets.logic.standardised.contract import FieldPath
+from complaint_assets.logic.contract import FieldPath
 from complaint_assets.schemas.types import CHANNELS
 
 GOOD: dict[str, Any] = {

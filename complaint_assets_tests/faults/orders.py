@@ -39,8 +39,8 @@ def merged_orders(inbox: Path, orders: int) -> tuple[list[str], int]:
     from complaint_assets.logic.complaints.deduplicate import merge_deliveries
     from complaint_assets.logic.digest import digest
     from complaint_assets.logic.evaluate import evaluate
+    from complaint_assets.logic.identify import Keys
     from complaint_assets.logic.raw.parse import parse
-    from complaint_assets.logic.standardised.identify import Keys
     from complaint_assets.logic.standardised.standardise import Origin, standardise
     from complaint_assets.partitions import slot_window
 
@@ -146,7 +146,7 @@ def deliver(deliveries: int) -> dict[str, int]:
     from complaint_assets.assets.standardised import standardise_slots
     from complaint_assets.cli.common import stores
     from complaint_assets.contracts import load_contracts
-    from complaint_assets.logic.standardised.identify import Keys
+    from complaint_assets.logic.identify import Keys
     from complaint_assets.partitions import slot_window
     from resources.tables import in_dates
 

@@ -26,7 +26,7 @@ def taken(home: Any, queue: Any, messages: int) -> dict[str, int]:
     from complaint_assets.assets.complaints import unify
     from complaint_assets.assets.standardised import STANDARDISED, standardise_slots
     from complaint_assets.contracts import load_contracts
-    from complaint_assets.logic.standardised.identify import Keys
+    from complaint_assets.logic.identify import Keys
     from complaint_assets_tests.faults.orders import START
 
     contracts = load_contracts([])

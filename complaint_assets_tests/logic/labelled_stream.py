@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from complaint_assets.logic.standardised.contract import Contract, build_contract
+from complaint_assets.logic.contract import Contract, build_contract
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 WORDS = {

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from complaint_assets.logic.contract import build_contract
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.raw.parse import parse
-from complaint_assets.logic.standardised.contract import build_contract
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
-from complaint_assets.logic.standardised.timestamps import Layouts, UnparseableTime, parse_timestamp
+from complaint_assets.logic.timestamps import Layouts, UnparseableTime, parse_timestamp
 from complaint_assets.vocabulary import load_masker
 
 KEYS = Keys(b"a key for tests, 32 bytes long..")

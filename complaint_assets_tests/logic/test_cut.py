@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.contract import Contract, build_contract
 from complaint_assets.logic.privacy.erasure import Mark, Markers
 from complaint_assets.logic.raw.cut import CannotCut, cut
 from complaint_assets.logic.raw.parse import parse
 from complaint_assets.logic.raw.records import Record, Refused
-from complaint_assets.logic.standardised.contract import Contract, build_contract
 from complaint_assets_tests.logic.native_samples import SAMPLES
 
 CONTRACTS = load_contracts()

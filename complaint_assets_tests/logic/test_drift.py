@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.raw.parse import parse
 from complaint_assets.logic.standardised.drift import leaves, suggestions
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
 from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardised
 from complaint_assets.schemas.types import to_pandas

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.contract import Contract
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.privacy.erasure import Erased, Mark, Markers, mentioned
 from complaint_assets.logic.raw.parse import parse
-from complaint_assets.logic.standardised.contract import Contract
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
 from complaint_assets.vocabulary import load_masker
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaint_assets.logic.standardised.identify import (
+from complaint_assets.logic.identify import (
     Keys,
     cluster_words,
     content_of,
@@ -52,7 +52,7 @@ def test_purposes_and_masters_cannot_be_compared() -> None:
 
 def test_pseudonyms_are_the_same_in_another_process() -> None:
     code = (
-        "from complaint_assets.logic.standardised.identify import Keys;"
+        "from complaint_assets.logic.identify import Keys;"
         f"print(Keys({MASTER!r}).pseudonym('author', 'x'), end='')"
     )
     elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

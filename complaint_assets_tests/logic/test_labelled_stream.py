@@ -15,8 +15,8 @@ from complaint_assets.logic.complaints.deduplicate import merge_deliveries
 from complaint_assets.logic.complaints.links import CONTACT, link_repeats
 from complaint_assets.logic.digest import digest
 from complaint_assets.logic.evaluate import evaluate
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.raw.parse import parse
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, standardise
 from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.logic.labelled_stream import CONTRACTS, WORDS, Stream, labelled_stream

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.contract import Contract, build_contract
 from complaint_assets.logic.raw.parse import Columns, Record, Refused, parse
 from complaint_assets.logic.raw.records import MAX_RECORD
-from complaint_assets.logic.standardised.contract import Contract, build_contract
 from complaint_assets_tests.logic.native_samples import (
     CONTACT_LOG,
     CSAT,

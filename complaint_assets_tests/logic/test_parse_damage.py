@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from complaint_assets.logic.contract import Contract, build_contract
 from complaint_assets.logic.raw.parse import Columns, Record, Refused, parse
 from complaint_assets.logic.raw.records import MAX_RECORD
-from complaint_assets.logic.standardised.contract import Contract, build_contract
 from complaint_assets_tests.conftest import REPOSITORY
 from complaint_assets_tests.logic.native_samples import workbook
 

@@ -15,8 +15,8 @@ import pytest
 from complaint_assets.contracts import load_contracts
 from complaint_assets.logic.complaints.deduplicate import merge_deliveries
 from complaint_assets.logic.evaluate import evaluate
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.raw.parse import parse
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, standardise
 from complaint_assets.vocabulary import load_masker
 from complaint_assets_tests.conftest import REAL_CONTRACTS

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from complaint_assets.contracts import load_contract
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.privacy.sample import SOURCE, contract_of, sample
 from complaint_assets.logic.raw.parse import parse
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, standardise
 from complaint_assets.schemas.types import CHANNELS
 from complaint_assets.vocabulary import load_masker

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.contract import Contract, build_contract
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.raw.parse import Columns, Record, Refused, parse
-from complaint_assets.logic.standardised.contract import Contract, build_contract
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
 from complaint_assets.schemas.standardised import Quarantine, Standardised
 from complaint_assets.schemas.types import arrow_schema, to_pandas

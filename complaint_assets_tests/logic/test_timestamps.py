@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from complaint_assets.logic.standardised.timestamps import (
+from complaint_assets.logic.timestamps import (
     AmbiguousTime,
     Layouts,
     ParsedTime,

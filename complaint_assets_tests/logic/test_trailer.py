@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from complaint_assets.logic.contract import Contract, build_contract
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.privacy.erasure import Markers
 from complaint_assets.logic.raw.cut import cut
 from complaint_assets.logic.raw.records import Record, Refused
 from complaint_assets.logic.raw.unpack import read_entries
-from complaint_assets.logic.standardised.contract import Contract, build_contract
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
 from complaint_assets.vocabulary import load_masker
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.contract import build_contract
 from complaint_assets.logic.raw import unpack
 from complaint_assets.logic.raw.parse import Record, Refused, parse
 from complaint_assets.logic.raw.unpack import read_entries, unpacked
-from complaint_assets.logic.standardised.contract import build_contract
 
 CONTRACT = build_contract(
     {

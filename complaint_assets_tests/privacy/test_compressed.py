@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.contract import Contract
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.privacy.erasure import Erased, Mark, Markers
 from complaint_assets.logic.raw.unpack import read_entries, unpacked
-from complaint_assets.logic.standardised.contract import Contract
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
 from complaint_assets.privacy.erasure import UnfinishedErasure, cut_all, find
 from complaint_assets.vocabulary import load_masker

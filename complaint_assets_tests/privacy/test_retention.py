@@ -19,9 +19,9 @@ from complaint_assets.ledger import Ledger
 from complaint_assets.logic.conservation import account
 from complaint_assets.logic.digest import digests_by
 from complaint_assets.logic.evaluate import evaluate
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.plan import complaint_inputs
 from complaint_assets.logic.privacy.retention import Hold, Policy
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.privacy.removal import COMPLAINTS, QUARANTINE, RETENTION, Plan, apply, plan
 from complaint_assets.retention import load_policy
 from complaint_assets.schemas.enriched import EnrichedComplaints

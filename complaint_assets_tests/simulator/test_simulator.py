@@ -20,8 +20,8 @@ import phonenumbers
 import pytest
 
 from complaint_assets.contracts import load_contracts
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.raw.parse import parse
-from complaint_assets.logic.standardised.identify import Keys
 from complaint_assets.logic.standardised.standardise import Origin, Standardising, standardise
 from complaint_assets.simulator import Outage, Summary, simulate
 from complaint_assets.simulator.customers import CITIES

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from complaint_assets.logic.evaluate import evaluate
-from complaint_assets.logic.standardised.identify import normalise_text
+from complaint_assets.logic.identify import normalise_text
 
 WINDOW_HOURS = 24
 """The longest look-back: longer ones would need more than the day before."""

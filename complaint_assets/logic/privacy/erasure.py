@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from complaint_assets.logic.standardised.identify import IdentifierKind, normalise_identifier
+from complaint_assets.logic.identify import IdentifierKind, normalise_identifier
 
 GLOBAL_KINDS = ("phone", "email")
 """Kinds that mean the same person in every source; the others only within one register."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from complaint_assets.logic.standardised.identify import normalise_identifier
+from complaint_assets.logic.identify import normalise_identifier
 
 from .mask_scan import PLACEHOLDER
 

@@ -8,7 +8,7 @@ good, and starts only where a word does, so time grows linearly with the text.
 import re
 from collections.abc import Collection
 
-from complaint_assets.logic.standardised.identify import normalise_identifier
+from complaint_assets.logic.identify import normalise_identifier
 
 KINDS = ("phone", "email", "card", "id", "url", "handle", "ip", "name", "address", "word", "number")
 """What a placeholder can say it stands for. Lower case, as capitals count as shouting in sentiment."""

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from complaint_assets.logic.contract import Contract, Format
 from complaint_assets.logic.privacy.erasure import Markers, Place
-from complaint_assets.logic.standardised.contract import Contract, Format
 
 from .records import Record, Refused
 from .trailer import recounted

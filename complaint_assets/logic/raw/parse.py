@@ -6,7 +6,7 @@ What cannot be read becomes a ``Refused`` with a reason. What the fields mean is
 from collections.abc import Callable
 from typing import BinaryIO
 
-from complaint_assets.logic.standardised.contract import Contract
+from complaint_assets.logic.contract import Contract
 
 from .parse_json import read_json, read_jsonl
 from .parse_tables import read_csv, read_parquet, read_xlsx

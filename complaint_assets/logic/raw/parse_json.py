@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from complaint_assets.logic.standardised.contract import Contract, Format
+from complaint_assets.logic.contract import Contract, Format
 
 from .records import MAX_RECORD, Entries, Lines, Record, Refused, content, decode, mark_length, shown
 

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-from complaint_assets.logic.standardised.contract import Contract
+from complaint_assets.logic.contract import Contract
 
 from .records import (
     MAX_RECORD,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from complaint_assets.logic.standardised.contract import Contract
+from complaint_assets.logic.contract import Contract
 
 from .records import MAX_RECORD, Entries, Line, Lines, Record, Refused, joined, shown
 

@@ -8,7 +8,7 @@ import re
 from typing import Any, BinaryIO
 from xml.parsers import expat  # document types are refused, so there is no entity to expand
 
-from complaint_assets.logic.standardised.contract import Contract
+from complaint_assets.logic.contract import Contract
 
 from .parse_json import MAX_DEPTH
 from .records import MAX_RECORD, Entries, Record, Refused, mark_length

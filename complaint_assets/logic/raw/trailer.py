@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from complaint_assets.logic.standardised.contract import Format
+from complaint_assets.logic.contract import Format
 
 _TAIL = 1 << 16
 """Bytes at the end of a file in which its last line must lie."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, cast
 
-from complaint_assets.logic.standardised.contract import Contract
+from complaint_assets.logic.contract import Contract
 
 from .parse import parse
 from .records import Entries, Miscounted, Record, Refused

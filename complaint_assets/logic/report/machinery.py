@@ -206,7 +206,8 @@ def agreement_section(data: ReportData) -> Html:
     rows = data.rows("agreement", "scope", "name")
     rules = next((row for row in rows if row["scope"] == "rules"), None)
     if rules is None or not rules["labels"]:
-        return section("agreement", title, "Nobody has labelled a sample yet: complaints labels sample begins.")
+        takeaway = "Nobody has labelled a sample yet: complaints taxonomy label-sample writes one."
+        return section("agreement", title, takeaway)
     takeaway = (
         f"The rules agree on {percent(rules['agreement'])} of {counted(int(rules['labels']), 'label')}; "
         f"Cohen's kappa is {number(rules['kappa'], 2)}."

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from complaint_assets.logic.marts.metrics import Metric
 
@@ -19,7 +19,7 @@ CHANNEL_NAMES = {
     "survey": "Survey",
 }
 REGION_NAMES = {"unknown": "Region unknown", "other": "Other (small cells)"}
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,63 +29,54 @@ class Period:
     Attributes:
         name: The period reported on.
         before: The one that it is compared with.
-        bucket: One bucket of its charts.
-        step: The length of a bucket.
-        unit, dimension: The bucket as a unit of time, and as a dimension of the metrics.
         length: The length of the period.
-        back: How long before it the compared one lies: whole weeks, so that weekdays meet weekdays.
+        bucket: One bucket of its charts, an hour or a day.
         shown: What charts over time show.
         spark: Buckets of a tile's course.
     """
 
     name: str
     before: str
-    bucket: str
-    step: timedelta
-    unit: str
-    dimension: str
     length: timedelta
-    back: timedelta
+    bucket: Literal["hour", "day"]
     shown: timedelta
     spark: int
+
+    @property
+    def step(self) -> timedelta:
+        """The length of a bucket."""
+        return HOUR if self.bucket == "hour" else DAY
+
+    @property
+    def unit(self) -> str:
+        """The bucket as a unit of time."""
+        return "h" if self.bucket == "hour" else "D"
+
+    @property
+    def dimension(self) -> str:
+        """The bucket as a dimension of the metrics."""
+        return "event_hour" if self.bucket == "hour" else "event_date"
+
+    @property
+    def back(self) -> timedelta:
+        """How long before it the compared one lies: whole weeks, so that weekdays meet weekdays."""
+        return -(-self.length // WEEK) * WEEK
 
 
 PERIODS: Mapping[str, Period] = {
     "day": Period(
         name="last 24 hours",
         before="the same hours a week before",
-        bucket="hour",
-        step=HOUR,
-        unit="h",
-        dimension="event_hour",
         length=DAY,
-        back=7 * DAY,
-        shown=14 * DAY,
+        bucket="hour",
+        shown=2 * WEEK,
         spark=72,
     ),
     "week": Period(
-        name="last 7 days",
-        before="the 7 days before",
-        bucket="day",
-        step=DAY,
-        unit="D",
-        dimension="event_date",
-        length=7 * DAY,
-        back=7 * DAY,
-        shown=56 * DAY,
-        spark=56,
+        name="last 7 days", before="the 7 days before", length=WEEK, bucket="day", shown=8 * WEEK, spark=56
     ),
     "month": Period(
-        name="last 28 days",
-        before="the 28 days before",
-        bucket="day",
-        step=DAY,
-        unit="D",
-        dimension="event_date",
-        length=28 * DAY,
-        back=28 * DAY,
-        shown=84 * DAY,
-        spark=84,
+        name="last 28 days", before="the 28 days before", length=4 * WEEK, bucket="day", shown=12 * WEEK, spark=84
     ),
 }
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from complaint_assets.logic.contract import Contract
 from complaint_assets.logic.privacy.mask import Masker
 
-from .contract import Contract
 from .drift import Drift, DriftWatch, above, leaves
 from .fields import FieldReader, Fields, Findings, as_text
 

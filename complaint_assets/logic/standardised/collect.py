@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .identify import Identifier
+from complaint_assets.logic.identify import Identifier
 
 _BATCH = 8192
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .contract import TABULAR, Contract, Paths
+from complaint_assets.logic.contract import TABULAR, Contract, Paths
 
 MOST_FIELDS = 50
 """Most fields of one kind that are reported of an object."""

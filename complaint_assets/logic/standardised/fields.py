@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from .contract import Contract, FieldPath, Paths, Time
-from .timestamps import AmbiguousTime, ParsedTime, UnparseableTime, parse_timestamp
+from complaint_assets.logic.contract import Contract, FieldPath, Paths, Time
+from complaint_assets.logic.timestamps import AmbiguousTime, ParsedTime, UnparseableTime, parse_timestamp
 
 Fields = Mapping[str, Any]
 

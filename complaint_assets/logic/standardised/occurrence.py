@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 
-from .contract import Contract
+from complaint_assets.logic.contract import Contract
+from complaint_assets.logic.timestamps import AmbiguousTime, UnparseableTime
+
 from .fields import FieldReader, Fields, Findings
 from .origin import Origin, Rejected
-from .timestamps import AmbiguousTime, UnparseableTime
 
 FUTURE_TOLERANCE = timedelta(days=1)
 _UNSET_CLOCK = 1970

@@ -6,14 +6,21 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
+from complaint_assets.logic.contract import Contract
+from complaint_assets.logic.identify import (
+    Identifier,
+    Keys,
+    cluster_words,
+    delivery_id,
+    normalise_identifier,
+    normalise_text,
+)
 from complaint_assets.logic.privacy.erasure import Erased, Mark, mark_of
 from complaint_assets.logic.privacy.mask import Masker
 from complaint_assets.logic.raw.records import Record, Refused
 
 from .attributes import Attributes
-from .contract import Contract
 from .fields import FieldReader, Fields, Findings
-from .identify import Identifier, Keys, cluster_words, delivery_id, normalise_identifier, normalise_text
 from .occurrence import Occurrence
 from .origin import Origin, Rejected
 

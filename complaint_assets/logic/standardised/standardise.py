@@ -10,6 +10,8 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from complaint_assets.logic.contract import Contract
+from complaint_assets.logic.identify import Keys
 from complaint_assets.logic.privacy.erasure import Erased, Mark, Place
 from complaint_assets.logic.privacy.mask import Masker
 from complaint_assets.logic.raw.records import Columns, Miscounted, Record, Refused
@@ -17,8 +19,6 @@ from complaint_assets.schemas.standardised import Drifts, Quarantine, Standardis
 from complaint_assets.schemas.types import arrow_schema
 
 from .collect import Collector, Exchange, Subjects
-from .contract import Contract
-from .identify import Keys
 from .origin import Origin, Rejected
 from .record_reader import RecordReader
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from complaint_assets.logic.marts.facts import UNKNOWN
+from complaint_assets.logic.facts import UNKNOWN
 
 from .counts import KEYS, Flags, Reals, score, usual_dispersion
 from .noise import LOOK_BACK

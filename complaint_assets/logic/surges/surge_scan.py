@@ -16,7 +16,7 @@ from math import lgamma, log
 
 import numpy as np
 
-from complaint_assets.logic.marts.facts import UNKNOWN
+from complaint_assets.logic.facts import UNKNOWN
 
 from .counts import KEYS, WINDOWS, Cube, Flags, Groups, Reals, Whole, score
 from .noise import LOOK_BACK, Earlier, learn
