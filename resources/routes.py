@@ -10,14 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from resources.alert import Alert
-from resources.yaml_file import read_yaml
+from resources.yaml_file import UnfitFile, read_yaml
 
 SCHEMA = Path(__file__).with_name("routes.schema.json")
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 SECOND_AFTER_MINUTES = 5
 
 
-class RoutesError(ValueError):
+class RoutesError(UnfitFile):
     """The file of routes is wrong; the message names the file and the key at fault."""
 
 

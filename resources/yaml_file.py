@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 MOST_BYTES = 4_000_000
 
 
+class UnfitFile(ValueError):
+    """A file that somebody wrote is wrong; the message names the file, the place and what is allowed there."""
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen at run time
     """The safe loader, in C where there is one, that refuses a key given twice."""
 
@@ -27,11 +31,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return super().construct_mapping(node, deep)
 
 
-def load_yaml(file: Path, error: type[ValueError]) -> Any:
+def load_yaml(file: Path, error: type[UnfitFile]) -> Any:
     """The content of ``file``, whatever it says.
 
     Raises:
-        ValueError: as ``error``: the file is missing, too large, or no YAML; the message names file and line.
+        UnfitFile: as ``error``: the file is missing, too large, or no YAML; the message names file and line.
     """
     try:
         if file.stat().st_size > MOST_BYTES:
@@ -55,7 +59,7 @@ def load_yaml(file: Path, error: type[ValueError]) -> Any:
 def read_yaml(
     file: Path,
     schema: Path,
-    error: type[ValueError],
+    error: type[UnfitFile],
     part: str | None = None,
     told: "Callable[[ValidationError], str] | None" = None,
 ) -> Any:
@@ -69,7 +73,7 @@ def read_yaml(
         told: what to say of a fault, behind its place; None = what is wrong and what is allowed.
 
     Raises:
-        ValueError: as ``error``: as ``load_yaml``, or the content breaks the schema; a line for each fault names
+        UnfitFile: as ``error``: as ``load_yaml``, or the content breaks the schema; a line for each fault names
             the file, the key and what is allowed there.
     """
     try:

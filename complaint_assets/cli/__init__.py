@@ -40,6 +40,7 @@ from complaint_assets.cli import (
 )
 from complaint_assets.cli.common import WrongUse, err
 from resources.settings import REPOSITORY, settings
+from resources.yaml_file import UnfitFile
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -96,7 +97,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         code = end.code
-    except WrongUse as error:
+    except (WrongUse, UnfitFile) as error:
         err.print(f"[bold]complaints:[/bold] {escape(str(error))}", soft_wrap=True, highlight=False)
         code = 2
     except (RuntimeError, OSError) as error:

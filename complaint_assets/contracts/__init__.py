@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from complaint_assets.logic.contract import Contract, build_contract
-from resources.yaml_file import read_yaml
+from resources.yaml_file import UnfitFile, read_yaml
 
 BUILT_IN = Path(__file__).parent
 
 
-class ContractError(ValueError):
+class ContractError(UnfitFile):
     """A contract file is wrong; the message names the file, the key and what is allowed there."""
 
 

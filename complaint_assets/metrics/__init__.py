@@ -4,12 +4,12 @@ from functools import cache
 from pathlib import Path
 
 from complaint_assets.logic.marts.metrics import Metrics, metrics_of
-from resources.yaml_file import read_yaml
+from resources.yaml_file import UnfitFile, read_yaml
 
 BUILT_IN = Path(__file__).parent
 
 
-class MetricError(ValueError):
+class MetricError(UnfitFile):
     """The file of metrics is wrong; the message names the file and what is at fault."""
 
 

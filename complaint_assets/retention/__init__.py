@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from complaint_assets.logic.privacy.retention import Policy, policy_of
-from resources.yaml_file import read_yaml
+from resources.yaml_file import UnfitFile, read_yaml
 
 BUILT_IN = Path(__file__).parent
 
 
-class PolicyError(ValueError):
+class PolicyError(UnfitFile):
     """A policy file is wrong; the message names the file and what is at fault."""
 
 

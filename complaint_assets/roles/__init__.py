@@ -5,12 +5,12 @@ from pathlib import Path
 
 from complaint_assets.logic.marts.roles import Roles, roles_of
 from complaint_assets.metrics import load_metrics
-from resources.yaml_file import read_yaml
+from resources.yaml_file import UnfitFile, read_yaml
 
 BUILT_IN = Path(__file__).parent
 
 
-class RoleError(ValueError):
+class RoleError(UnfitFile):
     """The file of roles is wrong; the message names the file and what is at fault."""
 
 

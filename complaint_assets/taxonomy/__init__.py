@@ -23,7 +23,7 @@ from complaint_assets.logic.enriched.rules import (
     phrase_pattern,
     regex_pattern,
 )
-from resources.yaml_file import read_yaml
+from resources.yaml_file import UnfitFile, read_yaml
 
 from .active import active_version, folder_of
 
@@ -32,7 +32,7 @@ LABEL_WEIGHT = 2.0
 """How strongly the source's own label speaks for a category, beside the weights of the text's rules."""
 
 
-class TaxonomyError(ValueError):
+class TaxonomyError(UnfitFile):
     """A rule file is wrong; the message names the file, the rule and what is allowed there."""
 
 
