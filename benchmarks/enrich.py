@@ -56,7 +56,7 @@ def measure(file: Path) -> None:
     watcher = threading.Thread(target=memory, args=(stop, peak))
     watcher.start()
     wall, used, rows, told = time.perf_counter(), cpu(), 0, 0
-    source = pq.ParquetFile(file)
+    source = pq.ParquetFile(file, pre_buffer=False)
     batches = (pa.Table.from_batches([b], SCHEMA) for b in source.iter_batches(PIECE))
     for table in enrich_each(batches, load_rules("NG")):
         rows += table.num_rows
