@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.plain_enrichment import pipeline
 from benchmarks.traffic import SCHEMA, complaints
+from complaint_assets.logic.cores import cores
 from complaint_assets.logic.enriched.enrich import enrich
-from complaint_assets.logic.enriched.spread import PIECE, cores, enrich_each
+from complaint_assets.logic.enriched.spread import PIECE, enrich_each
 from complaint_assets.taxonomy import load_rules
 
 

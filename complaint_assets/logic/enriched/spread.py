@@ -5,11 +5,12 @@ among processes, and come back in order. What is read of a row depends on that r
 """
 
 import multiprocessing
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 
 import pyarrow as pa
+
+from complaint_assets.logic.cores import cores
 
 from .enrich import READ, assemble, enrich, read
 from .rules import Rules
@@ -20,11 +21,6 @@ PIECE = 20_000
 """Rows that a process is given at a time."""
 
 _rules: Rules
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def enrich_spread(batch: pa.Table, rules: Rules) -> pa.Table:
