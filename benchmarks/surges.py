@@ -1,6 +1,6 @@
 """The whole table of the surge detector on simulated companies, with its bars.
 
-    python -m benchmarks.surges [--part calibrate|detect|masking|cost] [--seeds 8] [--first 1000] [--by hour]
+    python -m benchmarks.surges [--part calibrate|detect|masking|cost] [--seeds 8] [--first 1000 ..] [--by hour]
 
 Companies of 6 x 8 x 12 series. ``calibrate`` prints false incidents a week over thresholds, on quiet weeks of
 seeds that nothing else uses; ``detect`` judges the thresholds of the product on other seeds, quiet and surging.
@@ -244,16 +244,17 @@ def cost() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--first", type=int, default=TESTED, help="first seed that is judged")
+    parser.add_argument("--first", type=int, nargs="+", default=[TESTED], help="first of those that are judged")
     parser.add_argument("--part", choices=("calibrate", "detect", "masking", "cost"))
     parser.add_argument("--by", nargs="+", choices=("hour", "quarter"), default=("hour", "quarter"))
     asked = parser.parse_args()
+    judged_seeds = [first + number for first in asked.first for number in range(asked.seeds)]
     for by in asked.by:
         if asked.part in (None, "calibrate"):
             calibrate(range(CALIBRATED, CALIBRATED + asked.seeds), by_quarter=by == "quarter")
         if asked.part in (None, "detect"):
-            detect(range(asked.first, asked.first + asked.seeds), by_quarter=by == "quarter")
+            detect(judged_seeds, by_quarter=by == "quarter")
         if asked.part in (None, "masking"):
-            masking(range(asked.first, asked.first + asked.seeds), by_quarter=by == "quarter")
+            masking(judged_seeds, by_quarter=by == "quarter")
     if asked.part in (None, "cost"):
         cost()

@@ -13,6 +13,7 @@ from complaint_assets.logic.evaluate import evaluate
 from complaint_assets.logic.surges.counts import quantile, score
 from complaint_assets.logic.surges.forecast import forecast
 from complaint_assets.logic.surges.incidents import find_surges
+from complaint_assets.logic.surges.lifecycle import NEWS_HOURS
 from complaint_assets.logic.surges.surge_metrics import hourly_counts, surge_metrics
 from complaint_assets.schemas.surges import SurgeForecast, SurgeMetrics, Surges
 from complaint_assets.schemas.types import Table, arrow_schema, from_pandas
@@ -157,20 +158,50 @@ def test_quiet_weeks_raise_hardly_an_alarm() -> None:
     assert sum(len(find_surges(measured(traffic(seed, outage=False)), name)) for seed in (11, 12, 13)) <= 1
 
 
-def test_a_source_that_knows_days_only_is_watched_by_the_day() -> None:
+def by_the_day(outage_days: int) -> pd.DataFrame:
+    """Metrics of a source that knows days only, with an outage of so many days."""
     rng = np.random.default_rng(5)
     seen = rng.poisson(3.0, DAYS)
-    seen[OUTAGE // 24] += 25
+    seen[OUTAGE // 24 : OUTAGE // 24 + outage_days] += 25
     at = [START + timedelta(days=day, hours=12) for day in range(DAYS)]
     counts = pd.DataFrame({"bucket_start": at, "channel": "call_centre", "category": "billing", "region": "MD"})
     counts = counts.assign(**dict.fromkeys(("subjects", "by_15", "by_30", "by_45", "complaints"), seen))
-    found = measured(counts.assign(amplifications=0))
+    return measured(counts.assign(amplifications=0))
+
+
+def test_a_source_that_knows_days_only_is_watched_by_the_day() -> None:
+    found = by_the_day(1)
     expected = found[found["event_date"] == dates()[-1]]["expected"].to_numpy()
     assert expected[12] == pytest.approx(3.0, rel=0.3)
     assert expected.sum() - expected[12] < 0.1
     surges = find_surges(found, name)
     assert [at.date() for at in surges["started_at"]] == [dates()[OUTAGE // 24]]
     assert surges["detected_at"].iloc[0].hour <= 13
+
+
+def test_an_outage_of_days_in_a_source_that_knows_days_only_is_one_incident_that_ends() -> None:
+    surges = find_surges(by_the_day(3), name)
+    assert len(surges) == 1
+    surge = surges.iloc[0]
+    assert (surge["last_hour_at"].date() - surge["started_at"].date()).days == 2
+    assert surge["resolved_at"] - surge["last_hour_at"] <= timedelta(hours=NEWS_HOURS + 1)
+
+
+def test_an_outage_that_goes_on_after_a_night_in_which_nobody_writes_is_one_incident() -> None:
+    rng = np.random.default_rng(6)
+    usual = np.tile(np.where((np.arange(24) >= 7) & (np.arange(24) < 17), 12.0, 0.0), DAYS)
+    day = OUTAGE // 24
+    usual[day * 24 + 14 : day * 24 + 17] *= 4
+    usual[day * 24 + 31 : day * 24 + 35] *= 4
+    seen = rng.poisson(usual)
+    at = [START + timedelta(hours=hour) for hour in range(DAYS * 24)]
+    counts = pd.DataFrame({"bucket_start": at, "channel": "web_form", "category": "billing", "region": "MD"})
+    quarters = {f"by_{15 * n}": seen * n // 4 for n in (1, 2, 3)}
+    counts = counts.assign(subjects=seen, **quarters, complaints=seen, amplifications=0)
+    surges = find_surges(measured(counts[counts["subjects"] > 0]), name)
+    assert len(surges) == 1
+    assert surges["last_hour_at"].iloc[0] >= START + timedelta(days=day + 1, hours=10)
+    assert surges["status"].iloc[0] == "resolved"
 
 
 def test_the_forecast_covers_the_next_day_with_ordered_bands() -> None:

@@ -18,7 +18,9 @@ from .scopes import Scope, common, same_matter, siblings
 from .surge_scan import Candidate, Lattice
 
 CALM_HOURS = 4
-"""Calm hours in a row that resolve an incident."""
+"""Calm hours in a row that resolve an incident: hours in which its people are usually heard."""
+NEWS_HOURS = 36
+"""Hours without anything new that resolve it too: a source that knows days only has then passed over one."""
 REOPEN_HOURS = 12
 """Hours after it was resolved in which more of the same reopens an incident."""
 
@@ -27,6 +29,7 @@ _RECENT_HOURS = 2
 _SAME_ONSET_HOURS = 3
 _MUCH_WIDER = 4.0
 _HIGH_SCORE = 3.0
+_HARDLY = 0.05  # of the usual of an hour of the day before
 
 
 @dataclass(frozen=True)
@@ -297,8 +300,9 @@ class Replay:
             if seen[-self.per_hour :].sum() > expected[-self.per_hour :].sum():
                 incident.last = step
         else:
-            incident.calm += 1
-            if incident.calm >= CALM_HOURS * self.per_hour:
+            incident.calm += self._usually_heard(incident, expected, step)
+            calm, unheard = incident.calm, step - incident.last
+            if calm >= CALM_HOURS * self.per_hour or unheard >= NEWS_HOURS * self.per_hour:
                 incident.resolved = step
                 self._tell(incident, "resolve", step)
                 return
@@ -306,6 +310,16 @@ class Replay:
         if severity < incident.severity:
             incident.severity = severity
             self._tell(incident, "escalate", step)
+
+    def _usually_heard(self, incident: Incident, expected: Reals, step: int) -> bool:
+        """Whether a quiet ``step`` tells anything: a source that sleeps at night is not calm for that.
+
+        Args:
+            expected: [step] of the recent hours.
+        """
+        hour = step // self.per_hour
+        day = self.cube.measures["expected"][incident.series, max(0, hour - 23) : hour + 1].sum(0)
+        return bool(expected.sum() * self.per_hour / len(expected) > _HARDLY * day.mean())
 
     def _window(self, incident: Incident, first: int, end: int) -> tuple[Reals, Reals, float]:
         """Observed and expected counts [step], and the variance of their sum."""
