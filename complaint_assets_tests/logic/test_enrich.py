@@ -191,6 +191,23 @@ def test_a_mistake_in_a_rule_file_names_file_and_rule(tmp_path: Any) -> None:
     assert compile_rules(tmp_path, "NG").version != RULES.version, "no change goes unnoticed"
 
 
+def test_a_rule_counts_only_in_its_languages(tmp_path: Any) -> None:
+    for file in BUILT_IN.glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    classes = tmp_path / "classes.yaml"
+    text = classes.read_text(encoding="utf-8")
+    rule = "  - id: only_pidgin\n    languages: [pcm]\n    any: [zobo]\n  - id: told_us\n"
+    classes.write_text(text.replace("  - id: told_us\n", rule), encoding="utf-8")
+    texts = ["Abeg wetin dey happen, una zobo no dey", "My zobo has been down since this morning and I need it"]
+    found = enrich(complaints(*({"text": text} for text in texts)), compile_rules(tmp_path, "NG")).to_pylist()
+    assert [row["language"] for row in found] == ["pcm", "en"]
+    assert ["class.complaint.only_pidgin" in row["rule_ids"] for row in found] == [True, False]
+    told = [{span["rule"]: span for span in json.loads(row["evidence"])} for row in found]
+    span = told[0]["class.complaint.only_pidgin"]
+    assert texts[0][span["start"] : span["end"]] == "zobo"
+    assert "class.complaint.only_pidgin" not in told[1]
+
+
 def test_a_missing_position_is_no_place_and_a_post_code_is_one() -> None:
     for missing in ((-1.0, -1.0), (0.0, 0.0)):
         assert one("no network", latitude=missing[0], longitude=missing[1])["region"] is None
