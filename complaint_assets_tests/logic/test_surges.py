@@ -123,6 +123,20 @@ def test_one_outage_is_one_incident_with_its_place_matter_and_time(metrics: pd.D
     assert surge["observed"] > 2 * surge["expected"]
 
 
+def test_a_smaller_outage_after_a_wide_one_has_calmed_is_an_incident_of_its_own() -> None:
+    counts = traffic(1, outage=False)
+    wide, begin = START + timedelta(hours=OUTAGE - 4), START + timedelta(hours=OUTAGE)
+    columns = ["subjects", "by_15", "by_30", "by_45", "complaints"]
+    counts.loc[counts["bucket_start"] == wide, columns] *= 4
+    after = counts["bucket_start"].between(begin, begin + timedelta(hours=2))
+    of_outage = (counts["category"] == "network") & (counts["region"] == "NG-LA")
+    counts.loc[after & of_outage, columns] += [6, 1, 3, 4, 6]
+    found = find_surges(measured(counts), name).sort_values("started_at")
+    assert found["started_at"].tolist() == [wide, begin]
+    assert found["category"].isna().tolist() == [True, False]
+    assert (found["category"].iloc[1], found["region"].iloc[1]) == ("network", "NG-LA")
+
+
 def test_an_incident_keeps_its_id_when_more_data_comes(metrics: pd.DataFrame) -> None:
     days = OUTAGE // 24 + 1
     so_far = metrics[metrics["event_date"] < dates()[days]]

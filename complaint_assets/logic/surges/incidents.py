@@ -23,7 +23,7 @@ from .memory import Memory, Resumed, remembered, unpacked
 from .surge_metrics import CATCHING_UP, SILENT
 from .surge_scan import Lattice
 
-THRESHOLD = 6.6
+THRESHOLD = 6.5
 """Score that opens an incident: under one false one a week over 576 series (``benchmarks/surges.py``)."""
 YOUNG_DAYS = 28
 YOUNG_EXTRA = 1.75

@@ -27,6 +27,7 @@ REOPEN_HOURS = 12
 _MOST_PER_STEP = 6
 _RECENT_HOURS = 2
 _SAME_ONSET_HOURS = 3
+_GOING_ON = 1.25  # times the expected
 _MUCH_WIDER = 4.0
 _HIGH_SCORE = 3.0
 _HARDLY = 0.05  # of the usual of an hour of the day before
@@ -253,7 +254,7 @@ class Replay:
         sizes = weights[candidate.series].sum(), weights[incident.series].sum()
         if shared > 0 and shared >= 0.5 * min(sizes):
             if started > incident.started + _SAME_ONSET_HOURS * self.per_hour and self._is_apart(
-                candidate, incident, sizes, step, threshold
+                candidate, incident, sizes, started, step, threshold
             ):
                 return 0.0
             return 1.0 + float(shared / max(sizes))
@@ -274,9 +275,18 @@ class Replay:
         return bool(score(np.array([seen]), np.array([usual]), np.array([spread]))[0] >= _HIGH_SCORE)
 
     def _is_apart(
-        self, candidate: Candidate, incident: Incident, sizes: tuple[float, float], step: int, threshold: float
+        self,
+        candidate: Candidate,
+        incident: Incident,
+        sizes: tuple[float, float],
+        started: int,
+        step: int,
+        threshold: float,
     ) -> bool:
-        """Whether ``candidate``, begun later, is more than ``incident`` going on: much wider, or much steeper."""
+        """Whether ``candidate``, begun later, is more than ``incident`` going on: much wider, or much steeper.
+
+        A part of it is more as well if it began after the last excess and the rest is back to what is usual.
+        """
         if sizes[0] >= _MUCH_WIDER * sizes[1]:
             return True
         if sizes[0] > sizes[1] / 2:
@@ -284,6 +294,8 @@ class Replay:
         seen, mean, more = self.lattice.by_step(step + 1 - candidate.steps, step + 1)
         others = incident.series & ~candidate.series
         factor = max(float(seen[others].sum() / max(mean[others].sum(), 1e-9)), 1.0)
+        if started > incident.last + self.per_hour and factor < _GOING_ON:
+            return True
         count, usual = (np.array([values[candidate.series].sum()]) for values in (seen, factor * mean))
         noise = factor**2 * self.lattice.part(candidate.steps) * more[candidate.series].sum()
         spread = usual + noise + 2 * usual_dispersion() * usual**2
@@ -295,7 +307,7 @@ class Replay:
             return
         first = max(0, step + 1 - _RECENT_HOURS * self.per_hour)
         seen, expected, spread = self._window(incident, first, step + 1)
-        if seen.sum() >= 1.25 * expected.sum() + np.sqrt(spread) + 0.5:
+        if seen.sum() >= _GOING_ON * expected.sum() + np.sqrt(spread) + 0.5:
             incident.calm = 0
             if seen[-self.per_hour :].sum() > expected[-self.per_hour :].sum():
                 incident.last = step
