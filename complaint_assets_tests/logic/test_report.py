@@ -14,6 +14,7 @@ import pytest
 from complaint_assets.logic.report import SECTIONS, report
 from complaint_assets.logic.report.data import FRAMES, Tile
 from complaint_assets.logic.report.style import STYLE
+from complaint_assets.logic.report.words import label
 from complaint_assets.roles import BUILT_IN
 from complaint_assets_tests.logic.report_data import (
     AS_OF,
@@ -131,6 +132,12 @@ def test_a_withheld_point_is_a_gap_in_the_line_and_a_dash_in_the_table() -> None
     page = page_of(volume=told)
     assert page.count('<polyline class="line"') == page_of().count('<polyline class="line"') + 1
     assert table_of(page, "Complainants per hour")[11][1:3] == ["–", "–"]
+
+
+def test_codes_read_as_words_with_acronyms_in_capitals() -> None:
+    assert label("sim_porting") == "SIM porting"
+    assert label("fraud.sim_swap") == "Fraud: SIM swap"
+    assert label("simulated_simple_matter") == "Simulated simple matter"
 
 
 def test_heat_cells_show_counts_and_the_change_worked_out_by_hand() -> None:

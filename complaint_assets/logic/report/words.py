@@ -18,6 +18,7 @@ CHANNEL_NAMES = {
     "web_form": "Web form",
     "survey": "Survey",
 }
+ACRONYMS = {"sim": "SIM", "sms": "SMS", "sla": "SLA", "otp": "OTP", "ussd": "USSD"}
 REGION_NAMES = {"unknown": "Region unknown", "other": "Other (small cells)"}
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
@@ -91,7 +92,7 @@ def title_of(data: ReportData) -> str:
 
 def label(code: str) -> str:
     """A code of the taxonomy, or the name of a metric, as words."""
-    words = code.replace("_", " ").replace(".", ": ")
+    words = " ".join(ACRONYMS.get(word, word) for word in code.replace("_", " ").replace(".", ": ").split())
     return words[:1].upper() + words[1:]
 
 
