@@ -121,6 +121,10 @@ def kpi(
         soft_wrap=True,
         highlight=False,
     )
+    if asked.filters and not found.rule_versions:  # no fact is such
+        filters = " and ".join(f"{name}={'|'.join(values)}" for name, values in asked.filters.items())
+        listing = f"complaints kpi {found.metric.name} --by {','.join(asked.filters)}"
+        err.print(f"Nothing has {filters}; {listing} lists what there is.", soft_wrap=True, highlight=False)
 
 
 @app.command("metrics")

@@ -196,6 +196,14 @@ def test_the_command_line_tells_the_same_number_and_how_far_to_trust_it(built: H
     assert "complaint is no metric; there are" in wrong.stderr
 
 
+def test_an_answer_without_rows_says_what_lists_the_values_that_there_are(built: Home) -> None:
+    told = built.call("kpi", "complaints", "--where", "region=Lagos", "--from", FIRST, "--to", LAST)
+    assert told.returncode == 0
+    assert "Nothing has region=Lagos; complaints kpi complaints --by region lists" in told.stderr
+    found = built.call("kpi", "complaints", "--by", "channel", "--from", FIRST, "--to", LAST)
+    assert "Nothing has" not in found.stderr
+
+
 def test_reporting_sees_closed_days_and_no_small_cell(built: Home) -> None:
     with_today = ask("complaints", "reporting", last=date(2026, 11, 13), by=("event_date",))
     assert with_today.last == LAST
