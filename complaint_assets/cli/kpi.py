@@ -124,6 +124,7 @@ def kpi(
     if asked.filters and not found.rule_versions:  # no fact is such
         filters = " and ".join(f"{name}={'|'.join(values)}" for name, values in asked.filters.items())
         listing = f"complaints kpi {found.metric.name} --by {','.join(asked.filters)}"
+        listing += f" --from {found.first} --to {found.last} --role {asked.role}"
         err.print(f"Nothing has {filters}; {listing} lists what there is.", soft_wrap=True, highlight=False)
 
 

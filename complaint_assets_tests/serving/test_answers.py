@@ -199,7 +199,9 @@ def test_the_command_line_tells_the_same_number_and_how_far_to_trust_it(built: H
 def test_an_answer_without_rows_says_what_lists_the_values_that_there_are(built: Home) -> None:
     told = built.call("kpi", "complaints", "--where", "region=Lagos", "--from", FIRST, "--to", LAST)
     assert told.returncode == 0
-    assert "Nothing has region=Lagos; complaints kpi complaints --by region lists" in told.stderr
+    listing = f"complaints kpi complaints --by region --from {FIRST} --to {LAST} --role operations"
+    assert f"Nothing has region=Lagos; {listing} lists what there is." in told.stderr
+    assert built.call(*listing.split()[1:]).returncode == 0
     found = built.call("kpi", "complaints", "--by", "channel", "--from", FIRST, "--to", LAST)
     assert "Nothing has" not in found.stderr
 

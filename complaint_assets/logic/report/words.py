@@ -18,7 +18,7 @@ CHANNEL_NAMES = {
     "web_form": "Web form",
     "survey": "Survey",
 }
-ACRONYMS = {"sim": "SIM", "sms": "SMS", "sla": "SLA", "otp": "OTP", "ussd": "USSD"}
+ACRONYMS = {"sim": "SIM", "sms": "SMS", "otp": "OTP", "ussd": "USSD"}
 REGION_NAMES = {"unknown": "Region unknown", "other": "Other (small cells)"}
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 

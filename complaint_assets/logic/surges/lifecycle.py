@@ -18,7 +18,7 @@ from .scopes import Scope, common, same_matter, siblings
 from .surge_scan import Candidate, Lattice
 
 CALM_HOURS = 4
-"""Calm hours in a row that resolve an incident: hours in which its people are usually heard."""
+"""Calm hours that resolve an incident; those in which its people are hardly ever heard do not count."""
 NEWS_HOURS = 36
 """Hours without anything new that resolve it too: a source that knows days only has then passed over one."""
 REOPEN_HOURS = 12
@@ -313,8 +313,8 @@ class Replay:
                 incident.last = step
         else:
             incident.calm += self._usually_heard(incident, expected, step)
-            calm, unheard = incident.calm, step - incident.last
-            if calm >= CALM_HOURS * self.per_hour or unheard >= NEWS_HOURS * self.per_hour:
+            calm, without_news = incident.calm, step - incident.last
+            if calm >= CALM_HOURS * self.per_hour or without_news >= NEWS_HOURS * self.per_hour:
                 incident.resolved = step
                 self._tell(incident, "resolve", step)
                 return
@@ -324,7 +324,7 @@ class Replay:
             self._tell(incident, "escalate", step)
 
     def _usually_heard(self, incident: Incident, expected: Reals, step: int) -> bool:
-        """Whether a quiet ``step`` tells anything: a source that sleeps at night is not calm for that.
+        """Whether a quiet ``step`` tells anything: a source that knows days only is not calm in the hours between.
 
         Args:
             expected: [step] of the recent hours.
